@@ -55,6 +55,8 @@ setuptools.setup(
         # Later ones no longer have pkg_resources, which tensorflow-hub and others import.
         "setuptools>=64,<81",
         "numpy>=1.23.5,<2",
+        # Entropy coding. Its 0.5 has no wheels for Python 3.9; 0.4 has.
+        "constriction>=0.4,<0.6",
         "scipy>=1.9",
         "scikit-learn>=1.1",
         "matplotlib>=3.6",

@@ -1,4 +1,4 @@
-"""The `tfgen` command: list, train, evaluate, sample, export, card and benchmark.
+"""The `tfgen` command: list, train, evaluate, sample, caption, draw, compress, export and more.
 
 Help, `tfgen list` and wrong names answer at once: TensorFlow is imported by the subcommands that
 compute, not here. Exit codes: 0 done, 2 something the person can mend (one message on stderr),
@@ -14,7 +14,7 @@ import shlex
 import sys
 from typing import List, Mapping, NoReturn, Optional, Sequence
 
-from recipes.cli import catalogue, commands
+from recipes.cli import caption_commands, catalogue, codec_commands, commands
 from recipes.cli.errors import UserError, message_for_person, nearest, unknown_name
 
 __all__ = ["main", "make_parser"]
@@ -27,6 +27,7 @@ examples:
   tfgen train vlvae_two_objects --preset quick --set training.learning_rate=2e-4 --resume
   tfgen sample saved_models/vlvae_two_objects \\
       --text "small red rubber sphere left large blue metal cube" --count 4 --output out.png
+  tfgen caption saved_models/vlvae_two_objects picture.jpg photos/
 """
 
 
@@ -108,6 +109,9 @@ def make_parser() -> _Parser:
     child.add_argument("--temperature", type=float, default=1.0, help="spread of the latents (1.0)")
     child.add_argument("--output", required=True, metavar="FILE.png")
 
+    caption_commands.add_caption_commands(add)
+    codec_commands.add_codec_commands(add)
+
     child = add("export", commands.export, "Write a run's model as a SavedModel for serving.")
     child.add_argument("path", metavar="RUN")
     child.add_argument("--output", metavar="DIR", help="where the versions stand (RUN/export)")
@@ -117,6 +121,7 @@ def make_parser() -> _Parser:
 
     child = add("benchmark", commands.benchmark, "Measure speed on this machine; lists if unnamed.")
     child.add_argument("name", nargs="?", metavar="NAME")
+    child.add_argument("--rows", metavar="NAMES", help="of what takes long: all, or names a,b")
     child.add_argument("--output", metavar="FILE.json", help="write the measurements here too")
     return parser
 

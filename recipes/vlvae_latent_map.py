@@ -15,10 +15,16 @@ Figure 7. Two models of Two Objects, trained alike but for the inference: q(z|x)
 word_entropy_* are the nats that p(y_t | y_<t, z) leaves open at each word of true sentences: given
 the image, word order and relation are a matter of chance, which joint inference hides in z.
 
-To expect, from a small trial of Figure 1 (seed 0; 16 pixels, 3000 images, 1000 steps, fits of 400
-steps), mean over the four texts: hole_mass 0.59 for p(z|y), 0.56 for q_True, 0.10 for q_Agg, 0.05
-for new images; kl 1.9, 3.1 and 0.3 nats. Figure 7 has not been measured at the presets' sizes: in
-1000 steps at 16 pixels neither model had learned colours and relations.
+To expect of quick (seed 0, one run, 580 s on two busy CPU cores):
+
+    mean over the four texts       p(z|y)   q_True   q_Agg   new images
+    outside the 99 % region         0.306    0.284   0.236        0.201
+    KL(q^y || .), nats               2.48     3.65    0.54
+    entropy of a word, nats        q(z|x)   q(z|x,y)   what the image leaves open
+    size of the first object         0.41       0.03   0.35
+    colour of the first object       0.65       0.44   0.30
+    relation                         0.91       0.80   0.70
+and KL 82 nats against 73: joint inference hides in z which object is named first.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 import os
 import random
 import sys
+import zlib
 
 import pytest
 
@@ -18,9 +19,20 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 @pytest.fixture(autouse=True)
 def fixed_seeds():
     """The same global seeds before each test, whichever tests ran before it."""
-    random.seed(0)
+    _set_seeds(0)
+
+
+def pytest_fixture_setup(fixturedef):
+    """The same for a fixture that several tests share, which is made before `fixed_seeds`."""
+    if fixturedef.scope != "function":
+        _set_seeds(zlib.crc32(fixturedef.argname.encode()))
+
+
+def _set_seeds(seed):
+    random.seed(seed)
     if "tensorflow" in sys.modules:
-        sys.modules["tensorflow"].random.set_seed(0)
+        # Keras has a generator of its own for initial weights, which tf.random does not set.
+        sys.modules["tensorflow"].keras.utils.set_random_seed(seed)
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -14,8 +14,10 @@ __version__ = "0.1.0"
 
 _ROOMS = (
     "bijectors",
+    "codec",
     "data",
     "distributions",
+    "initialisation",
     "layers",
     "losses",
     "metrics",

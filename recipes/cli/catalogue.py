@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import json
 import pathlib
 from typing import Dict, List, Optional, Tuple
 
@@ -15,6 +16,7 @@ __all__ = [
     "Recipe",
     "find_benchmarks",
     "find_exports",
+    "find_exports_with",
     "find_recipe",
     "find_recipes",
     "find_systems",
@@ -24,6 +26,7 @@ __all__ = [
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 EXPORTS = "saved_models"
+CARD = pathlib.Path("assets.extra", "card.json")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,10 +41,14 @@ class Recipe:
 
 @dataclasses.dataclass(frozen=True)
 class Benchmark:
-    """A measurement: the module recipes/benchmarks/NAME.py."""
+    """A measurement: the module recipes/benchmarks/NAME.py.
+
+    `rows` are the names, its constant ROWS, that --rows may choose from; most have none.
+    """
 
     name: str
     summary: str
+    rows: Tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,9 +131,10 @@ def find_benchmarks(root: pathlib.Path = ROOT) -> Dict[str, Benchmark]:
     """Every recipes/benchmarks/NAME.py that has the constant SUMMARY, by name."""
     benchmarks = {}
     for path in sorted((root / "recipes" / "benchmarks").glob("*.py")):
-        summary = _constants(path).get("SUMMARY")
-        if summary:
-            benchmarks[path.stem] = Benchmark(path.stem, str(summary))
+        found = _constants(path)
+        if "SUMMARY" in found:
+            rows = tuple(found.get("ROWS", ()))
+            benchmarks[path.stem] = Benchmark(path.stem, str(found["SUMMARY"]), rows)
     return benchmarks
 
 
@@ -139,6 +147,19 @@ def find_exports(*folders: pathlib.Path) -> List[Export]:
             if path.is_dir() and path.name.isdigit():
                 exports.setdefault(path.resolve(), _describe(path))
     return list(exports.values())
+
+
+def find_exports_with(signature: str, *folders: pathlib.Path) -> List[pathlib.Path]:
+    """The exports of `find_exports` whose card has a signature of this name."""
+    found = []
+    for export in find_exports(*folders):
+        try:
+            card = json.loads((export.path / CARD).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue  # What has no card that can be read is of no use to a person here.
+        if signature in card.get("signatures", {}):
+            found.append(export.path)
+    return found
 
 
 def newest_version(path: pathlib.Path) -> Optional[pathlib.Path]:

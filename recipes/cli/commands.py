@@ -14,10 +14,22 @@ from typing import Any, Dict, List
 from recipes.cli import catalogue, paths, sheet
 from recipes.cli.errors import UserError, unknown_name
 
-__all__ = ["benchmark", "card", "evaluate", "export", "list_all", "sample", "train"]
+__all__ = [
+    "benchmark",
+    "card",
+    "evaluate",
+    "export",
+    "in_rows",
+    "list_all",
+    "quiet_tensorflow",
+    "read_card",
+    "sample",
+    "train",
+    "visible",
+]
 
 
-def _quiet_tensorflow() -> None:
+def quiet_tensorflow() -> None:
     """Hides the start-up messages of TensorFlow and its neighbours, which concern their authors.
 
     Level 3, because TensorFlow 2.15 reports three "errors" about CUDA at each start without a GPU;
@@ -29,7 +41,7 @@ def _quiet_tensorflow() -> None:
 
 
 def _load_recipe(name: str):
-    _quiet_tensorflow()
+    quiet_tensorflow()
     return importlib.import_module(f"recipes.{name}")
 
 
@@ -145,7 +157,9 @@ def train(arguments: argparse.Namespace) -> None:
     version = catalogue.newest_version(path / "export")
     if version:
         print(f"Export:  {version}")
-        if "sample" in _read_card(version).get("signatures", {}):
+        if "images" in read_card(version).get("signatures", {}).get("sample", {}).get(
+            "outputs", {}
+        ):
             print(f"Sample:  tfgen sample {path} --output samples.png")
     print(f"Curves:  tensorboard --logdir {path / 'tensorboard'}")
 
@@ -164,8 +178,13 @@ def evaluate(arguments: argparse.Namespace) -> None:
     _print_numbers(report)
 
 
-def _read_card(path: pathlib.Path) -> Dict[str, Any]:
-    file = path / "assets.extra" / "card.json"
+def read_card(path: pathlib.Path) -> Dict[str, Any]:
+    """The card of the version of an export at `path`.
+
+    Raises:
+      UserError: there is none, or it is no JSON.
+    """
+    file = path / catalogue.CARD
     try:
         return json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -177,7 +196,7 @@ def _read_card(path: pathlib.Path) -> Dict[str, Any]:
 
 
 def _evaluate_export(path: pathlib.Path) -> None:
-    facts = _read_card(path)
+    facts = read_card(path)
     print(f"{path}, as its card says")
     _print_numbers(facts.get("metrics", {}))
 
@@ -215,7 +234,7 @@ def sample(arguments: argparse.Namespace) -> None:
 
 
 def _sample_export(path: pathlib.Path, arguments: argparse.Namespace, output: pathlib.Path) -> None:
-    _quiet_tensorflow()
+    quiet_tensorflow()
     import tfgen.serving
 
     wanted = "images_from_text" if arguments.text else "sample"
@@ -237,11 +256,17 @@ def _sample_export(path: pathlib.Path, arguments: argparse.Namespace, output: pa
         "temperature": arguments.temperature,
     }
     if arguments.text:
-        images = model.images_from_text(texts=arguments.text, **settings)["images"]
+        drawn = model.images_from_text(texts=arguments.text, **settings)
+        images = visible(drawn["images"], model.card)
         captions = [[text] for text in arguments.text]
     else:
         drawn = model.sample(**settings)
-        images, captions = _in_rows(drawn["images"], drawn.get("texts"))
+        if "images" not in drawn:
+            raise UserError(
+                f"The export {path} draws no images, but {', '.join(sorted(drawn))}. In Python: "
+                f'tfgen.serving.load("{path}").sample(count={arguments.count}).'
+            )
+        images, captions = in_rows(visible(drawn["images"], model.card), drawn.get("texts"))
     sheet.write_sheet(output, images, captions)
     print(
         f"Wrote {output}: {images.shape[0] * images.shape[1]} images of {images.shape[3]} x "
@@ -249,7 +274,15 @@ def _sample_export(path: pathlib.Path, arguments: argparse.Namespace, output: pa
     )
 
 
-def _in_rows(images, texts, columns: int = 8):
+def visible(images, card):
+    """Images of few grey levels, such as digits of 17, spread over 0 to 255."""
+    import numpy as np
+
+    levels = card.data.get("levels", 256) if isinstance(card.data, dict) else 256
+    return np.round(np.asarray(images) * (255.0 / (levels - 1))).astype(np.uint8)
+
+
+def in_rows(images, texts, columns: int = 8):
     """Puts [count, ...] images into rows [R, C, ...] with a caption each; blanks fill the last."""
     import numpy as np
 
@@ -292,9 +325,12 @@ def benchmark(arguments: argparse.Namespace) -> None:
         return
     if arguments.name not in benchmarks:
         raise unknown_name("benchmark", arguments.name, benchmarks)
-    _quiet_tensorflow()
+    options = {}
+    if arguments.rows:
+        options["rows"] = _chosen_rows(benchmarks[arguments.name], arguments.rows)
+    quiet_tensorflow()
     module = importlib.import_module(f"recipes.benchmarks.{arguments.name}")
-    rows = module.measure()
+    rows = module.measure(**options)
     header = list(rows[0])
     print(_table([[_number(row[name]) for name in header] for row in rows], header))
     if arguments.output:
@@ -303,3 +339,14 @@ def benchmark(arguments: argparse.Namespace) -> None:
         facts = {"benchmark": arguments.name, "rows": rows}
         output.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
         print(f"Wrote {output}.")
+
+
+def _chosen_rows(chosen: catalogue.Benchmark, names: str) -> List[str]:
+    """What --rows names: "all", or names with commas."""
+    if not chosen.rows:
+        raise UserError(f"The benchmark {chosen.name} has no --rows: it measures all it has.")
+    wanted = list(chosen.rows) if names == "all" else names.split(",")
+    for name in wanted:
+        if name not in chosen.rows:
+            raise unknown_name(f"row of {chosen.name}", name, [*chosen.rows, "all"])
+    return wanted

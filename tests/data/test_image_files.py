@@ -2,6 +2,9 @@
 
 import io
 import logging
+import os
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -273,3 +276,85 @@ def test_many_files_show_a_progress_bar(tmp_path, monkeypatch, capsys):
     check([tmp_path / name for name in "abc"])
     output = capsys.readouterr().out
     assert "Checking 3 image files" in output and "3/3" in output
+
+
+@pytest.mark.parametrize("how", ["decode", "header"])
+def test_sixteen_bits_keep_their_upper_eight(tmp_path, rgb, how):
+    grey = np.asarray(rgb.convert("L"))
+    deep = Image.fromarray(grey.astype(np.uint16) * 256 + 200)
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    deep.save(tmp_path / "deep.png")
+    deep.save(tmp_path / "deep.tiff")
+    deep.save(tmp_path / "turned.png", exif=exif)
+    wanted = np.repeat(grey[..., None], 3, 2)
+    for name in ("deep.png", "deep.tiff"):
+        np.testing.assert_array_equal(decoded(tmp_path / name, check=how), wanted, err_msg=name)
+    turned = decoded(tmp_path / "turned.png", check=how)
+    np.testing.assert_array_equal(turned, wanted[::-1, ::-1])
+
+
+@pytest.mark.parametrize("how", ["decode", "header"])
+def test_pixels_whose_white_is_not_known_are_refused(tmp_path, how):
+    Image.fromarray(np.ones([9, 9], np.float32)).save(tmp_path / "float.tiff")
+    Image.fromarray(np.ones([9, 9], np.int32)).save(tmp_path / "long.tiff")
+    _, problems = check([tmp_path / "float.tiff", tmp_path / "long.tiff"], check=how)
+    reasons = [reason for _, reason in problems.items]
+    assert [reason.split(" (")[0] for reason in reasons] == [
+        "has pixels of mode F",
+        "has pixels of mode I",
+    ]
+
+
+def declared(width, height):
+    """A PNG of a few bytes that says it has so many pixels."""
+
+    def chunk(name, content):
+        check = struct.pack(">I", zlib.crc32(name + content))
+        return struct.pack(">I", len(content)) + name + content + check
+
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+    pixels = chunk(b"IDAT", zlib.compress(b"\0" * 100))
+    return b"\x89PNG\r\n\x1a\n" + head + pixels + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("how", ["decode", "header"])
+def test_bombs_are_refused_before_they_are_decoded(tmp_path, how):
+    (tmp_path / "bomb.png").write_bytes(declared(60_000, 60_000))
+    ((_, reason),) = check([tmp_path / "bomb.png"], check=how)[1].items
+    assert reason.startswith("is too large") and "3600000000 pixels" in reason
+
+
+def test_whatever_an_image_format_raises_is_a_reason(tmp_path, rgb, monkeypatch):
+    rgb.save(tmp_path / "a.png")
+
+    def fail(*arguments):
+        raise NotImplementedError("Unimplemented pixel format")
+
+    monkeypatch.setattr(Image, "open", fail)
+    ((_, reason),) = check([tmp_path / "a.png"])[1].items
+    assert reason == "cannot be read (Unimplemented pixel format)"
+
+
+def test_names_need_not_be_utf8(tmp_path, rgb):
+    good, bad = (
+        os.path.join(os.fsencode(tmp_path), name) for name in (b"caf\xe9.png", b"\xe9.png")
+    )
+    with open(good, "wb") as file:
+        rgb.save(file, "PNG")
+    with open(bad, "wb") as file:
+        file.write(b"no image")
+    files, problems = check([os.fsdecode(good), os.fsdecode(bad)])
+    image = files.loader(20)(tf.constant([0]))[0]
+    np.testing.assert_array_equal(image, fit_image(tf.constant(np.asarray(rgb)), 20))
+    ((name, _),) = problems.items
+    assert name.endswith("\\udce9.png") and name.encode("utf-8")
+
+
+@pytest.mark.parametrize("width, height", [(1, 1), (1, 900), (3000, 2)])
+def test_thin_images_come_to_any_size(tmp_path, width, height):
+    Image.new("L", (width, height), 77).save(tmp_path / "thin.png")
+    files, _ = check([tmp_path / "thin.png"])
+    for fit in ("crop", "stretch"):
+        images = files.loader(16, fit)(tf.constant([0]))
+        assert np.all(images.numpy() == 77) and images.shape == [1, 16, 16, 3]

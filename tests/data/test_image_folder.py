@@ -103,8 +103,8 @@ def test_missing_and_empty(folder, tmp_path_factory):
     assert "found no files at all" in refusal(empty)
     (empty / "a.txt").write_text("")
     assert "found 1 with .txt" in refusal(empty)
-    assert "cannot be read" in refusal(folder, captions=str(folder / "no.txt"))
-    assert "are empty" in refusal(folder, captions=write(folder, "", " "))
+    assert "There is no file" in refusal(folder, captions=str(folder / "no.txt"))
+    assert "captions.txt is empty" in refusal(folder, captions=write(folder, "", " "))
 
 
 def test_broken_images_count_against_the_share(folder):

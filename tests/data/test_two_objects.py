@@ -220,6 +220,41 @@ class TestDistribution:
                 assert stats.chi2_contingency(table).pvalue > 1e-5, (a, b)
 
 
+class TestRedrawnSentences:
+    @pytest.fixture(scope="class")
+    def epochs(self):
+        """The first pictures of a small split in each of 24 epochs, and as they are told once."""
+        make = {"train": 12, "validation": 12, "test": 12, "seed": 5, "jit_compile": False}
+        told = next(iter(two_objects(16, **make).train.batches(12)))
+        splits = two_objects(16, redraw_sentences=True, **make)
+        assert splits.validation.redraw is None and splits.test.redraw is None
+        epochs = list(splits.train.batches(12, repeat=True, seed=3).take(24))
+        return told, epochs
+
+    def test_every_sentence_is_true_and_all_four_are_as_frequent(self, epochs):
+        told, epochs = epochs
+        counts = np.zeros([12, 4])
+        for batch in epochs:
+            np.testing.assert_array_equal(batch["image"], told["image"])
+            for example in range(12):
+                words = [VOCABULARY[word] for word in told["words"][example].numpy()]
+                new = batch["text"][example].numpy().decode().split()
+                assert new == [VOCABULARY[word] for word in batch["words"][example].numpy()]
+                positions = batch["positions"][example].numpy()
+                exchanged = not np.array_equal(positions, told["positions"][example])
+                if exchanged:
+                    np.testing.assert_array_equal(positions[::-1], told["positions"][example])
+                    assert new[:4] == words[5:] and new[5:] == words[:4]
+                else:
+                    assert new[:4] == words[:4] and new[5:] == words[5:]
+                across, along = positions[0] < positions[1]
+                across, along = ("right", "left")[int(across)], ("behind", "front")[int(along)]
+                assert new[4] in (across, along)
+                counts[example, 2 * exchanged + (new[4] == along)] += 1
+        assert stats.chisquare(counts.sum(0)).pvalue > 1e-4
+        assert (counts > 0).all(1).sum() >= 10
+
+
 class TestLooks:
     """Attributes read off the pixels of the object, found with the id buffer."""
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.recurrences import gru_step
 from tests.weights import set_weights
 from tfgen.layers import AutoregressiveTextDecoder, TextEncoder
 
@@ -32,18 +33,6 @@ def log_prob(decoder, code, words):
     logits = decoder(tf.repeat(code[tf.newaxis], len(words), 0), words).numpy().astype(np.float64)
     log_p = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
     return np.take_along_axis(log_p, np.asarray(words)[..., None], -1)[..., 0].sum(-1)
-
-
-def sigmoid(x):
-    return 1 / (1 + np.exp(-x))
-
-
-def gru_step(x, state, kernel, recurrent, bias):
-    """Cho et al. 2014 in the variant that resets after the product (Keras, cuDNN)."""
-    xz, xr, xh = np.split(x @ kernel + bias[0], 3, -1)
-    hz, hr, hh = np.split(state @ recurrent + bias[1], 3, -1)
-    z, r = sigmoid(xz + hz), sigmoid(xr + hr)
-    return z * state + (1 - z) * np.tanh(xh + r * hh)
 
 
 def test_encoder_is_the_last_state_of_a_gru():

@@ -124,6 +124,47 @@ class TestSample:
         assert main(["sample", str(tmp_path / "half"), *words, "--output", str(output)]) == 2
         assert hint in capsys.readouterr().err
 
+    def test_samples_that_are_no_images_are_told(self, tmp_path, capsys):
+        @tf.function(
+            input_signature=[
+                tf.TensorSpec([], tf.int32, name="count"),
+                tf.TensorSpec([], tf.int64, name="seed"),
+                tf.TensorSpec([], tf.float32, name="temperature"),
+            ]
+        )
+        def sample(count, seed, temperature):
+            return {"point": temperature * tf.zeros([count, 2]) + tf.cast(seed, tf.float32)}
+
+        card = tfgen.serving.Card(name="points", system="toy", summary="Draws points.")
+        tfgen.serving.export({"sample": sample}, tmp_path / "points", card)
+        output = tmp_path / "out.png"
+        assert main(["sample", str(tmp_path / "points"), "--output", str(output)]) == 2
+        assert "draws no images, but point" in capsys.readouterr().err
+        assert not output.exists()
+
+    def test_few_grey_levels_are_spread(self, tmp_path):
+        @tf.function(
+            input_signature=[
+                tf.TensorSpec([], tf.int32, name="count"),
+                tf.TensorSpec([], tf.int64, name="seed"),
+                tf.TensorSpec([], tf.float32, name="temperature"),
+            ]
+        )
+        def sample(count, seed, temperature):
+            level = tf.cast(16.0 * temperature + 0.0 * tf.cast(seed, tf.float32), tf.uint8)
+            return {"images": tf.fill([count, 4, 4, 1], level)}
+
+        card = tfgen.serving.Card(
+            name="grey", system="toy", summary="Draws grey.", data={"levels": 17}
+        )
+        tfgen.serving.export({"sample": sample}, tmp_path / "grey", card)
+        output = tmp_path / "out.png"
+        for temperature, value in (("1.0", 255), ("0.5", 128)):
+            arguments = ["--temperature", temperature, "--output", str(output)]
+            assert main(["sample", str(tmp_path / "grey"), *arguments]) == 0
+            inside = np.asarray(Image.open(output))[60:70, 60:70]
+            assert (inside == value).all()
+
     def test_same_seed_same_file(self, painter, tmp_path):
         files = [tmp_path / "a.png", tmp_path / "b.png"]
         for file in files:

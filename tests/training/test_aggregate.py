@@ -5,14 +5,13 @@ import pytest
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tfgen.data import Source
+from tfgen.data import Source, array_source
 from tfgen.distributions import CouplingFlow
 from tfgen.randomness import fold_in
 from tfgen.training import (
     AggregateFit,
     RunDirectory,
     TrainingConfig,
-    array_source,
     encode_source,
     fit_aggregate,
 )
@@ -101,7 +100,7 @@ class TestEncodeSource:
 
     def test_array_source(self):
         source = array_source({"a": np.arange(6).reshape(3, 2), "b": np.array(["x", "y", "z"])})
-        assert source.count == 3 and source.features["a"] == tf.TensorSpec([2], tf.int64)
+        assert source.count == 3 and source.features["a"] == tf.TensorSpec([2], tf.int32)
         rows = source.load(tf.constant([2, 0], tf.int64))
         assert rows["a"].numpy().tolist() == [[4, 5], [0, 1]]
         assert rows["b"].numpy().tolist() == [b"z", b"x"]

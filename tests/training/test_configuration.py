@@ -49,6 +49,7 @@ class Outer(Config):
         ("inner.limit=9", "inner.limit", 9),
         ("inner.limit=null", "inner.limit", None),
         ("title=a = b", "title", "a = b"),
+        ("title=", "title", ""),
         ("training.schedule.type=cosine", "training.schedule.type", "cosine"),
     ],
 )

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfgen.training import grid, save_curves, save_png
+from tfgen.training import grid, save_curves, save_png, visible
 
 
 def test_grid_places_every_pixel():
@@ -30,6 +30,14 @@ def test_grid_places_every_pixel():
 def test_shapes_without_padding(count, columns, square, shape):
     images = np.zeros([count, 2, 3, 3], np.uint8)
     assert grid(images, columns, padding=0, square=square).shape == (*shape, 3)
+
+
+def test_few_levels_are_spread_over_all_greys():
+    np.testing.assert_array_equal(visible(np.arange(17), 17), [16 * i - (i > 8) for i in range(17)])
+    got = visible(np.arange(256, dtype=np.uint8), 256)
+    assert got.dtype == np.uint8
+    np.testing.assert_array_equal(got, np.arange(256))
+    np.testing.assert_array_equal(visible([0, 1], 2), [0, 255])
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,14 @@ import tensorflow as tf
 
 from tests.properties import assert_variables_agree
 from tests.training.toy import ToyModel, toy_source, toy_training, weights
-from tfgen.training import ConfigError, NonFiniteError, RunDirectory, fit, make_optimizer
+from tfgen.training import (
+    ConfigError,
+    NonFiniteError,
+    RunDirectory,
+    fit,
+    make_optimizer,
+    make_strategy,
+)
 from tfgen.training.fit import _segments
 
 
@@ -82,6 +89,32 @@ def test_a_finished_phase_is_loaded_and_not_trained(tmp_path):
     assert history.history == expected.history
     for one, other in zip(weights(first), weights(second)):
         np.testing.assert_array_equal(one, other)
+
+
+def test_data_dependent_initialisation_sees_the_first_batch_of_a_new_training(tmp_path):
+    seen = []
+
+    class Initialised(ToyModel):
+        def initialise(self, batch):
+            assert not tf.inside_function()
+            seen.append(batch["index"].numpy())
+            self.words.embeddings.assign(tf.ones_like(self.words.embeddings))
+
+    def train(steps):
+        training = toy_training(steps=steps, learning_rate=1e-9)
+        with make_strategy(training.strategy).scope():
+            model = Initialised()
+            model.compile(make_optimizer(training))
+        fit(model, toy_source(), training, run, "main", seed=5, verbose=0)
+        return model
+
+    run = RunDirectory(tmp_path, "toy", "run")
+    model = train(steps=6)
+    first = next(iter(toy_source().batches(8, seed=5, shuffle=True, repeat=True)))["index"]
+    np.testing.assert_array_equal(seen, [first.numpy()])
+    np.testing.assert_allclose(model.words.embeddings, np.ones([5, 2]), atol=1e-5)
+    train(steps=12)
+    assert len(seen) == 1
 
 
 def test_phases_do_not_know_of_one_another(tmp_path):

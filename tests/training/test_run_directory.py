@@ -61,6 +61,17 @@ def test_resume_refuses_other_settings_and_recipes(tmp_path):
         RunDirectory.open(tmp_path)
 
 
+def test_resume_after_tfgen_has_learned_a_new_setting(tmp_path):
+    """The run is of a time before `optimizer`, when every training took Adam."""
+    run = RunDirectory.create(tmp_path, "toy", toy_training())
+    written = run.config_file.read_text()
+    run.config_file.write_text(written.replace("optimizer: adam\n", ""))
+    assert run.config_file.read_text() != written
+    assert RunDirectory.resume(run.path, "toy", toy_training()).path == run.path
+    with pytest.raises(ConfigError, match=r"optimizer \(run: 'adam', now: 'adamax'\)"):
+        RunDirectory.resume(run.path, "toy", toy_training(optimizer="adamax"))
+
+
 def test_reports_are_flat(tmp_path):
     run = RunDirectory.create(tmp_path, "toy", toy_training())
     run.write_report({"nats": 1.5, "name": "x"}, "# Report\n")

@@ -62,6 +62,16 @@ def test_learning_rates(settings, steps, expected):
     np.testing.assert_allclose(rates(steps, **settings), expected, rtol=1e-5, atol=1e-8)
 
 
+@pytest.mark.parametrize("name", ["adam", "adamax"])
+@pytest.mark.parametrize("average_decay", [0.0, 0.9])
+def test_betas_are_those_of_keras_unless_they_are_given(name, average_decay):
+    training = TrainingConfig(optimizer=name, average_decay=average_decay)
+    optimizer = make_optimizer(training)
+    assert (optimizer.beta_1, optimizer.beta_2) == (0.9, 0.999)
+    optimizer = make_optimizer(training, beta_1=0.95, beta_2=0.9995)
+    assert (optimizer.beta_1, optimizer.beta_2) == (0.95, 0.9995)
+
+
 def test_optimizer_follows_the_schedule_and_decays_weights():
     training = TrainingConfig(
         steps=4, learning_rate=0.5, weight_decay=0.1, schedule=ScheduleConfig(type="polynomial")

@@ -7,9 +7,9 @@ import tensorflow_probability as tfp
 
 from tests.weights import set_weights
 from tests.zoo.vlvae_toy import TEXTS, toy_batch, toy_source, toy_vlvae, toy_vocabulary
+from tfgen.data import array_source
 from tfgen.distributions import unit_interval
 from tfgen.randomness import as_seed, fold_in
-from tfgen.training import array_source
 from zoo.vlvae import image_bounds, text_bounds, word_entropy
 
 tfd = tfp.distributions

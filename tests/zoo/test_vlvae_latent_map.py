@@ -12,9 +12,9 @@ import tensorflow_probability as tfp
 from scipy import stats
 
 from tests.zoo.vlvae_toy import TEXTS, toy_vlvae
+from tfgen.data import array_source
 from tfgen.distributions import aggregate_log_prob
 from tfgen.losses import gaussian_kl
-from tfgen.training import array_source
 from zoo.vlvae import (
     DATA_ENTROPY,
     Fits,

@@ -6,8 +6,8 @@ import numpy as np
 import tensorflow as tf
 
 from tests.weights import set_weights
-from tfgen.data import Source, Vocabulary
-from tfgen.training import TrainingConfig, array_source, make_optimizer
+from tfgen.data import Source, Vocabulary, array_source
+from tfgen.training import TrainingConfig, make_optimizer
 from zoo.vlvae import VLVAE, NetworkConfig, VLVAEConfig
 
 SIZES, COLOURS = ("small", "large"), ("red", "green", "blue")

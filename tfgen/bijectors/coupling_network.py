@@ -1,4 +1,4 @@
-"""The network inside an affine coupling."""
+"""The network inside an affine coupling of vectors."""
 
 from __future__ import annotations
 
@@ -6,23 +6,19 @@ from typing import Callable, Optional, Sequence, Tuple, Union
 
 import tensorflow as tf
 
+from tfgen.bijectors.dense_coupling_network import DenseCouplingNetwork
+
 __all__ = ["CouplingNetwork"]
 
 
-class CouplingNetwork(tf.keras.layers.Layer):
+class CouplingNetwork(DenseCouplingNetwork):
     """Fully connected network from half of a vector, and a conditioning vector, to an affine map.
 
-        hidden = activation(W_x x + W_c c + b), and further dense layers
-        shift, raw = dense(hidden)
+        shift, raw = DenseCouplingNetwork(x, c)
         log_scale = bound tanh(raw / bound)
 
     The last layer starts at zero: the map starts as the identity. The scale never leaves
-    [exp(-bound), exp(bound)], without which couplings can train to NaN. The first layer treats
-    its two inputs apart, so that [n, B, size] and a conditioning [B, C] broadcast without
-    copies, and the conditioning of n samples is projected once.
-
-    All variables exist after construction. They have the dtype of the layer whatever the
-    mixed-precision policy: densities stay exact.
+    [exp(-bound), exp(bound)], without which couplings can train to NaN.
     """
 
     def __init__(
@@ -40,90 +36,46 @@ class CouplingNetwork(tf.keras.layers.Layer):
         """Makes the network and its variables.
 
         Args:
-          input_size: size of x.
           output_size: size of the shift and of the log-scale.
-          hidden_units: widths of the hidden layers, one at least.
-          conditioning_size: size of the conditioning vector, None for a network without.
-          activation: Keras activation of the hidden layers. Smooth ones make smooth densities and
-            fit mixtures in fewer steps than leaky_relu; swish was the best of those tried.
           log_scale_bound: the largest absolute log-scale, positive.
-          seed: makes the initial weights reproducible; None takes Keras' global seed.
-          dtype: dtype of variables and computation.
-          name: name of the layer.
+          input_size, hidden_units, conditioning_size, activation, seed, dtype, name: as in
+            `DenseCouplingNetwork`.
         """
-        super().__init__(name=name, dtype=dtype)
-        if not hidden_units:
-            raise ValueError("hidden_units has one width at least; got ().")
         if not log_scale_bound > 0:
             raise ValueError(f"log_scale_bound is positive; got {log_scale_bound}.")
-        self.input_size = input_size
-        self.output_size = output_size
-        self.hidden_units = tuple(hidden_units)
-        self.conditioning_size = conditioning_size
-        self.activation = tf.keras.activations.get(activation)
-        self.log_scale_bound = log_scale_bound
-        self.seed = seed
-
-        def dense(index, inputs, units, **kwargs):
-            kernel_seed = None if seed is None else 1000 * seed + index
-            kwargs.setdefault(
-                "kernel_initializer", tf.keras.initializers.HeUniform(seed=kernel_seed)
-            )
-            layer = tf.keras.layers.Dense(units, dtype=dtype, **kwargs)
-            layer.build(tf.TensorShape([None, inputs]))
-            return layer
-
-        first, last = hidden_units[0], hidden_units[-1]
-        self.input_layer = dense(0, input_size, first)
-        self.conditioning_layer = None
-        if conditioning_size is not None:
-            self.conditioning_layer = dense(1, conditioning_size, first, use_bias=False)
-        self.hidden_layers = [
-            dense(2 + index, inputs, units)
-            for index, (inputs, units) in enumerate(zip(hidden_units[:-1], hidden_units[1:]))
-        ]
-        self.output_layer = dense(
-            2 + len(self.hidden_layers), last, 2 * output_size, kernel_initializer="zeros"
+        super().__init__(
+            input_size,
+            2 * output_size,
+            hidden_units=hidden_units,
+            conditioning_size=conditioning_size,
+            activation=activation,
+            seed=seed,
+            dtype=dtype,
+            name=name,
         )
-        self.built = True
+        self.output_size = output_size
+        self.log_scale_bound = log_scale_bound
 
     def call(
-        self, inputs: tf.Tensor, conditioning: Optional[tf.Tensor] = None
+        self,
+        inputs: tf.Tensor,
+        conditioning: Optional[tf.Tensor] = None,
+        training: bool = False,
+        seed=None,
     ) -> Tuple[tf.Tensor, tf.Tensor]:
         """Shift and log-scale.
 
         Args:
           inputs: [..., input_size].
           conditioning: [..., conditioning_size], whose leading axes broadcast with those of
-            `inputs`; given exactly when the network was made with a conditioning_size.
+            `inputs`.
+          training, seed: not used.
 
         Returns:
           shift, log_scale: [..., output_size] each.
         """
-        hidden = _apply(self.input_layer, inputs)
-        if self.conditioning_layer is not None:
-            hidden += _apply(self.conditioning_layer, conditioning)
-        hidden = self.activation(hidden)
-        for layer in self.hidden_layers:
-            hidden = self.activation(_apply(layer, hidden))
-        shift, raw = tf.split(_apply(self.output_layer, hidden), 2, axis=-1)
+        shift, raw = tf.split(super().call(inputs, conditioning), 2, axis=-1)
         return shift, self.log_scale_bound * tf.tanh(raw / self.log_scale_bound)
 
     def get_config(self):
-        config = super().get_config()
-        config.update(
-            input_size=self.input_size,
-            output_size=self.output_size,
-            hidden_units=self.hidden_units,
-            conditioning_size=self.conditioning_size,
-            activation=tf.keras.activations.serialize(self.activation),
-            log_scale_bound=self.log_scale_bound,
-            seed=self.seed,
-        )
-        del config["trainable"]
-        return config
-
-
-def _apply(dense, inputs):
-    """Applies a Keras dense layer, which wants a batch axis, to a tensor with or without one."""
-    return dense(inputs[tf.newaxis])[0] if inputs.shape.rank == 1 else dense(inputs)
+        return {**super().get_config(), "log_scale_bound": self.log_scale_bound}

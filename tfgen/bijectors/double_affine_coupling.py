@@ -5,16 +5,14 @@ from __future__ import annotations
 from typing import Callable, Optional, Sequence, Tuple, Union
 
 import tensorflow as tf
-import tensorflow_probability as tfp
 
 from tfgen.bijectors.coupling_network import CouplingNetwork
-
-tfb = tfp.bijectors
+from tfgen.bijectors.one_pass import OnePassBijector
 
 __all__ = ["DoubleAffineCoupling"]
 
 
-class DoubleAffineCoupling(tfb.Bijector):
+class DoubleAffineCoupling(OnePassBijector):
     """Two affine maps in turn, each of one half of a vector given the other half.
 
     For z = [z1, z2], split by index into the first floor(D / 2) entries and the others, and an
@@ -35,10 +33,6 @@ class DoubleAffineCoupling(tfb.Bijector):
     ```
 
     The leading axes of z and c broadcast, as samples [n, B, D] and conditioning [B, C].
-
-    As in every tfb.Bijector, `forward` and `inverse` remember their last results for the same
-    tensor objects, also when the weights have changed in between; `forward_and_log_det` and
-    `inverse_and_log_det` always compute.
 
     #### References
     [1]: C. Cremer, N. Kushman. On the Importance of Learning Aggregate Posteriors in Multimodal
@@ -105,9 +99,13 @@ class DoubleAffineCoupling(tfb.Bijector):
         self.first_network, self.second_network = network(0), network(1)
 
     def forward_and_log_det(
-        self, x: tf.Tensor, conditioning: Optional[tf.Tensor] = None
+        self, x: tf.Tensor, conditioning: Optional[tf.Tensor] = None, training=False, seed=None
     ) -> Tuple[tf.Tensor, tf.Tensor]:
-        """y = forward(x), [..., D], and log |det dy / dx|, [...]; every network runs once."""
+        """y = forward(x), [..., D], and log |det dy / dx|, [...]; every network runs once.
+
+        There is no dropout: training and seed are not used.
+        """
+        del training, seed
         x, conditioning = self._checked(x, conditioning)
         first, second = tf.split(x, self._sizes, axis=-1)
         shift1, log_scale1 = self.first_network(second, conditioning)
@@ -118,9 +116,10 @@ class DoubleAffineCoupling(tfb.Bijector):
         return tf.concat([first, second], axis=-1), log_det
 
     def inverse_and_log_det(
-        self, y: tf.Tensor, conditioning: Optional[tf.Tensor] = None
+        self, y: tf.Tensor, conditioning: Optional[tf.Tensor] = None, training=False, seed=None
     ) -> Tuple[tf.Tensor, tf.Tensor]:
         """x = inverse(y), [..., D], and log |det dx / dy|, [...]; every network runs once."""
+        del training, seed
         y, conditioning = self._checked(y, conditioning)
         first, second = tf.split(y, self._sizes, axis=-1)
         shift2, log_scale2 = self.second_network(first, conditioning)
@@ -129,22 +128,6 @@ class DoubleAffineCoupling(tfb.Bijector):
         first = (first - shift1) * tf.exp(-log_scale1)
         log_det = tf.reduce_sum(log_scale1, axis=-1) + tf.reduce_sum(log_scale2, axis=-1)
         return tf.concat([first, second], axis=-1), -log_det
-
-    def _forward(self, x, conditioning=None):
-        return self.forward_and_log_det(x, conditioning)[0]
-
-    def _inverse(self, y, conditioning=None):
-        return self.inverse_and_log_det(y, conditioning)[0]
-
-    def _forward_log_det_jacobian(self, x, conditioning=None):
-        return self.forward_and_log_det(x, conditioning)[1]
-
-    def _inverse_log_det_jacobian(self, y, conditioning=None):
-        return self.inverse_and_log_det(y, conditioning)[1]
-
-    @classmethod
-    def _parameter_properties(cls, dtype):
-        return {}
 
     def _checked(self, x, conditioning):
         """Both inputs as tensors of the coupling's dtype, or an error that says what is wrong."""

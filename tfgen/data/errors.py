@@ -6,7 +6,7 @@ import collections
 import logging
 from typing import Any, Dict, List, Tuple
 
-__all__ = ["DataError", "Problems"]
+__all__ = ["DataError", "Problems", "printable"]
 
 _LOGGER = logging.getLogger("tfgen.data")
 _SHOWN = 10
@@ -42,7 +42,7 @@ class Problems:
 
     def add(self, name: str, reason: str) -> None:
         """Notes that the item `name` is left out; `reason` goes on the sentence "NAME ..."."""
-        self.items.append((str(name), str(reason)))
+        self.items.append((printable(name), printable(reason)))
 
     def __len__(self) -> int:
         return len(self.items)
@@ -89,3 +89,8 @@ class Problems:
             "reasons": dict(reasons.most_common(shown)),
             "names": [name for name, _ in self.items[:shown]],
         }
+
+
+def printable(text: Any) -> str:
+    """The text with what no UTF-8 can hold, such as bytes of a file's name, written as \\udcXX."""
+    return str(text).encode("utf-8", "backslashreplace").decode("utf-8")

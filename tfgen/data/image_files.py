@@ -16,6 +16,7 @@ from tfgen.data.errors import Problems
 __all__ = ["ImageFiles", "check_image_files", "decode_image_file", "fit_image"]
 
 _PLAIN_MODES = ("L", "RGB", "1", "P", "I;16", "I")
+_UNBOUNDED_MODES = ("I", "F")
 _EXIF_ORIENTATION = 0x0112
 _MARKERS = {b"\xff\xd8\xff": b"\xff\xd9", b"\x89PNG\r\n\x1a\n": b"IEND"}
 """First bytes of JPEG and PNG files -> the marker that ends them; some bytes may follow it."""
@@ -50,7 +51,9 @@ class ImageFiles:
         """
         _check_fit(image_size, fit, crop)
         with tf.device("/cpu:0"):
-            paths, plain = tf.constant(self.paths), tf.constant(self.plain)
+            # As bytes: on Linux a name need not be UTF-8.
+            paths = tf.constant([os.fsencode(path) for path in self.paths], tf.string)
+            plain = tf.constant(self.plain)
 
         def load_one(index):
             image = decode_image_file(paths[index], plain[index])
@@ -121,6 +124,7 @@ def check_image_files(
     *,
     check: str = "decode",
     expected_size: Optional[Tuple[int, int]] = None,
+    smallest_side: int = 1,
 ) -> ImageFiles:
     """Looks at every image file before a run starts, so that none of them stops it later.
 
@@ -132,6 +136,7 @@ def check_image_files(
         first and the last bytes: it finds missing, empty, cut-off and non-image files several
         times faster, but no damage inside.
       expected_size: (height, width) that every file must have, in pixels; None allows any.
+      smallest_side: pixels that the shorter side of every image must have at least.
 
     Returns:
       The good files, in the given order.
@@ -141,7 +146,7 @@ def check_image_files(
 
     def look(path):
         try:
-            return _look_at(path, check == "decode", expected_size), None
+            return _look_at(path, check == "decode", expected_size, smallest_side), None
         except _Unusable as error:
             return False, str(error)
 
@@ -171,7 +176,7 @@ class _Unusable(Exception):
     """Why one file cannot be used."""
 
 
-def _look_at(path: str, decode: bool, expected_size) -> bool:
+def _look_at(path: str, decode: bool, expected_size, smallest_side: int) -> bool:
     """True if TensorFlow's decoder is right for this file; raises _Unusable."""
     from PIL import Image
 
@@ -192,17 +197,27 @@ def _look_at(path: str, decode: bool, expected_size) -> bool:
             # Asking a PNG without the EXIF chunk for its EXIF would decode all of it.
             has_exif = image.format != "PNG" or "exif" in image.info
             orientation = image.getexif().get(_EXIF_ORIENTATION, 1) if has_exif else 1
+    except _Unusable:
+        raise
     except Image.UnidentifiedImageError:
         raise _Unusable("is not an image (no image format recognises its first bytes)") from None
     except OSError as error:
         raise _Unusable(f"cannot be read ({error.strerror or error})") from None
-    except (ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except Image.DecompressionBombError as error:
+        raise _Unusable(f"is too large ({error})") from None
+    except Exception as error:  # Pillow raises SyntaxError, ValueError, RuntimeError...
         raise _Unusable(f"cannot be read ({error})") from None
     if orientation in (5, 6, 7, 8):
         height, width = width, height
     if expected_size is not None and (height, width) != tuple(expected_size):
         raise _Unusable(f"is {width}x{height} pixels, wanted {expected_size[1]}x{expected_size[0]}")
+    if min(height, width) < smallest_side:
+        raise _Unusable(f"is {width}x{height} pixels, wanted {smallest_side} at least a side")
     known = end is not None
+    if mode in _UNBOUNDED_MODES and not known:
+        raise _Unusable(
+            f"has pixels of mode {mode} (32 bits), whose white is not known; wanted 8 or 16 bits"
+        )
     plain = known and orientation in (0, 1) and not transparent and mode in _PLAIN_MODES
     if not decode:
         return plain
@@ -232,13 +247,15 @@ def _read(path: str, whole: bool):
 
 
 def _decode_with_pillow(path) -> np.ndarray:
-    """uint8 [height, width, 3]: upright, transparent pixels over white."""
+    """uint8 [height, width, 3]: upright, transparent pixels over white, of 16 bits the upper 8."""
     from PIL import Image, ImageOps
 
     if isinstance(path, np.ndarray):  # what tf.numpy_function hands over in eager mode
         path = path.item()
     with Image.open(os.fsdecode(path)) as image:
         image = ImageOps.exif_transpose(image)
+        if image.mode.startswith("I;16"):
+            image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
         if image.has_transparency_data:
             image = image.convert("RGBA")
             image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)

@@ -10,13 +10,14 @@ from typing import Dict, List, Optional
 import numpy as np
 import tensorflow as tf
 
+from tfgen.data.captions_files import read_lines
 from tfgen.data.errors import DataError, Problems
 from tfgen.data.image_files import check_image_files
 from tfgen.data.source import Source, Splits
 from tfgen.data.splitting import split_by_name
 from tfgen.data.stateless import choose_row
 
-__all__ = ["image_folder"]
+__all__ = ["image_folder", "image_names"]
 
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 
@@ -63,7 +64,7 @@ def image_folder(
         raise DataError(f"There is no folder {root}. Wanted a folder of images.")
     texts = None
     if captions is None:
-        problems, names = Problems("image files"), _image_names(root)
+        problems, names = Problems("image files"), image_names(root)
         total = len(names)
     else:
         problems = Problems("lines and images of captions")
@@ -97,8 +98,12 @@ def image_folder(
     )
 
 
-def _image_names(root: pathlib.Path) -> List[str]:
-    """Names of all image files, relative to the folder and sorted."""
+def image_names(root: pathlib.Path) -> List[str]:
+    """Names of all image files below a folder, relative to it and sorted.
+
+    Raises:
+      DataError: there are none; the message says what there is.
+    """
     others, names = collections.Counter(), []
     for folder, _, files in os.walk(root):
         for file in files:
@@ -118,26 +123,18 @@ def _image_names(root: pathlib.Path) -> List[str]:
 
 def _read_captions(root, file, problems):
     """Image name -> its captions, and the number of lines that are not blank."""
-    try:
-        lines = file.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"The captions {file} cannot be read: {error}.") from None
+    lines = read_lines(file, problems.add)
     texts: Dict[str, List[str]] = collections.defaultdict(list)
-    total = 0
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        total += 1
+    total = len(problems) + len(lines)
+    for number, line in lines:
         name, tab, caption = line.partition("\t")
         place, caption = f"{file.name}, line {number}", " ".join(caption.split())
         if not tab:
-            problems.add(place, f"has no tab: wanted IMAGE<TAB>CAPTION, got {line!r:.60}")
+            problems.add(place, f"has no tab: wanted IMAGE<TAB>CAPTION, got {line.strip()!r:.60}")
         elif not caption:
             problems.add(place, f"has an empty caption for {name}")
         else:
             texts[pathlib.PurePosixPath(name.strip()).as_posix()].append(caption)
-    if not total:
-        raise DataError(f"The captions {file} are empty. Wanted lines IMAGE<TAB>CAPTION.")
     return dict(texts), total
 
 

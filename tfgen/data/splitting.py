@@ -38,7 +38,9 @@ def split_by_name(
         raise ValueError(
             f"Wanted shares in [0, 1) that leave something for training; got {dict(shares)}."
         )
-    hashes = [hashlib.blake2b(f"{seed}/{name}".encode(), digest_size=8).digest() for name in names]
+    # Surrogates stand for the bytes of file names that are no UTF-8.
+    coded = [f"{seed}/{name}".encode("utf-8", "surrogatepass") for name in names]
+    hashes = [hashlib.blake2b(name, digest_size=8).digest() for name in coded]
     ranked = np.array(sorted(range(len(names)), key=hashes.__getitem__), np.int64)
     result, first = {}, 0
     for split, share in shares.items():

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import collections
+import json
+import os
+import pathlib
 from typing import Optional, Sequence
 
 import numpy as np
 import tensorflow as tf
+
+from tfgen.data.errors import DataError
 
 __all__ = ["Vocabulary"]
 
@@ -198,6 +204,37 @@ class Vocabulary(tf.Module):
     def from_config(cls, config: dict) -> "Vocabulary":
         return cls(**config)
 
+    def save(self, path: str) -> None:
+        """Writes the vocabulary to a JSON file, which appears whole or not at all."""
+        content = {"class": type(self).__name__, "config": self.get_config()}
+        path = pathlib.Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(f".partial-{os.getpid()}-{path.name}")
+        try:
+            partial.write_text(json.dumps(content, ensure_ascii=False, indent=1), encoding="utf-8")
+            os.replace(partial, path)
+        finally:
+            partial.unlink(missing_ok=True)
+
+    @classmethod
+    def load(cls, path: str) -> "Vocabulary":
+        """Reads a vocabulary that `save` has written, of this class or of one that extends it.
+
+        Raises:
+          DataError: the file is missing, damaged, or holds something else.
+        """
+        classes = {kind.__name__: kind for kind in (cls, *cls.__subclasses__())}
+        try:
+            content = json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
+            return classes[content["class"]].from_config(content["config"])
+        except FileNotFoundError:
+            raise DataError(f"There is no vocabulary {path}.") from None
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise DataError(
+                f"{path} is not a file of a {' or '.join(classes)}: {error}. Save it again with "
+                "`Vocabulary.save`."
+            ) from None
+
     def __repr__(self) -> str:
         return f"Vocabulary({self.size} words, texts of {self.form})"
 
@@ -258,14 +295,15 @@ def _readable(text):
 def _check_parts(words, slots, blank, length) -> None:
     if not words:
         raise ValueError("A vocabulary needs at least one word; got none.")
+    counts = collections.Counter(words)
     for word in words:
         if not word or word.split() != [word]:
             raise ValueError(
                 f"A word has no white space in it and is not empty; got {word!r}. "
                 "Write for example 'wavy_hair' for 'wavy hair'."
             )
-        if words.count(word) > 1:
-            raise ValueError(f"The word {word!r} is in the vocabulary {words.count(word)} times.")
+        if counts[word] > 1:
+            raise ValueError(f"The word {word!r} is in the vocabulary {counts[word]} times.")
     if length < 1:
         raise ValueError(f"length is the number of words in a text, 1 or more; got {length}.")
     if slots is None:

@@ -12,7 +12,7 @@ from tfgen.serving.errors import ServingError
 __all__ = ["RESERVED_NAMES", "find_version", "versions_in"]
 
 # Attributes of a loaded model, and the name TensorFlow gives to the first signature.
-RESERVED_NAMES = frozenset({"card", "path", "signatures", "serving_default"})
+RESERVED_NAMES = frozenset({"card", "path", "run", "signatures", "serving_default"})
 
 
 def versions_in(directory: Union[str, os.PathLike]) -> List[int]:

@@ -73,12 +73,28 @@ class LoadedModel:
         self.path = path
         self.card = card
         self.signatures: Dict[str, Any] = card.signatures
+        self._saved = saved
         for name, description in card.signatures.items():
             setattr(self, name, _method(name, description, saved))
+
+    def run(self, name: str, **tensors: tf.Tensor) -> Dict[str, tf.Tensor]:
+        """A signature as TensorFlow has it: tensors in, tensors out, neither checked nor copied.
+
+        Raises:
+          ServingError: the graph refused the request.
+        """
+        return _run(self._saved, name, tensors)
 
     def __repr__(self) -> str:
         calls = ", ".join(f"{name}{getattr(self, name).__signature__}" for name in self.signatures)
         return f"<{self.card.name} version {self.path.name}: {calls}>"
+
+
+def _run(saved, name, tensors) -> Dict[str, tf.Tensor]:
+    try:
+        return saved.signatures[name](**tensors)
+    except tf.errors.OpError as error:
+        raise ServingError(f"{name}: {_human(error)}") from None
 
 
 def _method(name, description, saved):
@@ -109,10 +125,7 @@ def _method(name, description, saved):
             key: tf.constant(_as_array(value, inputs[key], f"{name}: {key}", wanted))
             for key, value in bound.arguments.items()
         }
-        try:
-            results = saved.signatures[name](**tensors)
-        except tf.errors.OpError as error:
-            raise ServingError(f"{name}: {_human(error)}") from None
+        results = _run(saved, name, tensors)
         return {key: _as_numpy(results[key]) for key in outputs}
 
     call.__name__ = call.__qualname__ = name

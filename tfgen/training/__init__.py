@@ -1,17 +1,22 @@
 """Training: the model base class, strategy, configuration, callbacks, runs."""
 
-from tfgen.training.aggregate import AggregateFit, array_source, encode_source, fit_aggregate
+from tfgen.training.adversarial_model import AdversarialModel
+from tfgen.training.aggregate import AggregateFit, encode_source, fit_aggregate
 from tfgen.training.averaging import (
     AveragingAdam,
+    AveragingAdamax,
     averaged_weights,
     make_optimizer,
+    restart_averages,
     use_averaged_weights,
 )
 from tfgen.training.checkpoints import CheckpointError, Checkpoints
 from tfgen.training.configuration import Config, ConfigError, flatten, load_config, save_config
-from tfgen.training.figures import grid, save_curves, save_png
-from tfgen.training.fit import fit, restore
+from tfgen.training.figures import grid, save_curves, save_png, visible
+from tfgen.training.fit import build, fit, restore
+from tfgen.training.fused_optimizers import FusedAdam, FusedAdamax
 from tfgen.training.generative_model import GenerativeModel
+from tfgen.training.job import Job
 from tfgen.training.keeper import NonFiniteError, TrainingInterrupted
 from tfgen.training.run_directory import RunDirectory, RunDirectoryError
 from tfgen.training.schedules import learning_rate_schedule, linear_warmup
@@ -20,13 +25,18 @@ from tfgen.training.training_config import ScheduleConfig, TrainingConfig
 from tfgen.training.wall_clock import WallClock
 
 __all__ = [
+    "AdversarialModel",
     "AggregateFit",
     "AveragingAdam",
+    "AveragingAdamax",
     "CheckpointError",
     "Checkpoints",
     "Config",
     "ConfigError",
+    "FusedAdam",
+    "FusedAdamax",
     "GenerativeModel",
+    "Job",
     "NonFiniteError",
     "RunDirectory",
     "RunDirectoryError",
@@ -34,8 +44,8 @@ __all__ = [
     "TrainingConfig",
     "TrainingInterrupted",
     "WallClock",
-    "array_source",
     "averaged_weights",
+    "build",
     "encode_source",
     "fit",
     "fit_aggregate",
@@ -48,10 +58,12 @@ __all__ = [
     "make_optimizer",
     "make_strategy",
     "restore",
+    "restart_averages",
     "save_config",
     "save_curves",
     "save_png",
     "set_determinism",
     "set_precision",
     "use_averaged_weights",
+    "visible",
 ]

@@ -7,7 +7,7 @@ from typing import Any, Callable, Optional, Sequence
 import numpy as np
 import tensorflow as tf
 
-from tfgen.data import Source
+from tfgen.data import Source, array_source
 from tfgen.randomness import Seed, example_normal
 from tfgen.training.averaging import make_optimizer
 from tfgen.training.fit import fit
@@ -16,7 +16,7 @@ from tfgen.training.run_directory import RunDirectory
 from tfgen.training.strategy import make_strategy
 from tfgen.training.training_config import TrainingConfig
 
-__all__ = ["AggregateFit", "array_source", "encode_source", "fit_aggregate"]
+__all__ = ["AggregateFit", "encode_source", "fit_aggregate"]
 
 
 def encode_source(
@@ -66,19 +66,6 @@ def encode_source(
         if bar is not None:
             bar.add(len(columns["posterior_mean"][-1]))
     return array_source({name: np.concatenate(parts) for name, parts in columns.items()})
-
-
-def array_source(arrays) -> Source:
-    """A source over numpy arrays that share their first axis."""
-    count = len(next(iter(arrays.values())))
-    tensors = {name: tf.constant(values) for name, values in arrays.items()}
-    return Source(
-        count=count,
-        load=lambda indices: {name: tf.gather(values, indices) for name, values in tensors.items()},
-        features={
-            name: tf.TensorSpec(values.shape[1:], values.dtype) for name, values in tensors.items()
-        },
-    )
 
 
 class AggregateFit(GenerativeModel):

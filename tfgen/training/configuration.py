@@ -42,7 +42,8 @@ def load_config(
     Args:
       config: a dataclass on `official.modeling.hyperparams.Config`; it stays as it is.
       yaml_file: a YAML file with nested keys; only those that differ need to be there.
-      overrides: "a.b=c", where c is YAML: 3, 1e-3, true, null, [1, 2], cosine.
+      overrides: "a.b=c", where c is YAML: 3, 1e-3, true, null, [1, 2], cosine. "a.b=" is
+        the empty text.
 
     Raises:
       ConfigError: names the key, what was got, what was wanted, and the nearest valid key.
@@ -58,7 +59,7 @@ def load_config(
                 "example training.learning_rate=1e-3."
             )
         try:
-            value = yaml.safe_load(text)
+            value = yaml.safe_load(text) if text.strip() else ""
         except yaml.YAMLError as error:
             raise ConfigError(f"{key}: cannot read the value {text!r} as YAML: {error}") from error
         names = key.strip().split(".")

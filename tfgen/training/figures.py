@@ -8,7 +8,7 @@ from typing import Mapping, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
-__all__ = ["grid", "save_curves", "save_png"]
+__all__ = ["grid", "save_curves", "save_png", "visible"]
 
 PathLike = Union[str, os.PathLike]
 
@@ -50,6 +50,11 @@ def grid(
         sheet[index // columns, :height, index % columns, :width] = images[index]
     sheet = sheet.reshape([rows * (height + padding), columns * (width + padding), channels])
     return np.pad(sheet, [(padding, 0), (padding, 0), (0, 0)], constant_values=background)
+
+
+def visible(images: np.ndarray, values: int) -> np.ndarray:
+    """Pixels of any type in 0 .. values - 1, spread over 0 .. 255 as uint8."""
+    return np.round(np.asarray(images, np.float32) * (255.0 / (values - 1))).astype(np.uint8)
 
 
 def save_png(path: PathLike, image: np.ndarray) -> pathlib.Path:

@@ -9,7 +9,11 @@ import tensorflow as tf
 import yaml
 
 from tfgen.data import Source
-from tfgen.training.averaging import averaged_weights, use_averaged_weights
+from tfgen.training.averaging import (
+    averaged_weights,
+    restart_averages,
+    use_averaged_weights,
+)
 from tfgen.training.callbacks import Hyperparameters, Scalars, SummaryCallback
 from tfgen.training.checkpoints import CheckpointError
 from tfgen.training.configuration import ConfigError
@@ -49,6 +53,9 @@ def fit(
     After fit, the model holds the weights of the last step, averaged if `training.average_decay`
     is set: those that evaluation and export should use.
 
+    A model with `initialise(batch)` is called with the first batch of a new training, eagerly and
+    in the strategy's scope, before the first step (`tfgen.initialisation`).
+
     Args:
       model: compiled inside the scope of a strategy of `make_strategy`.
       source: training examples; batch k is a pure function of (seed, k).
@@ -77,6 +84,8 @@ def fit(
     build(model, source, training, transform)
     keeper = Keeper(model, training, run, phase)
     step = keeper.restore()
+    if step == 0:
+        _initialise(model, source, training, seed, transform)
     history = tf.keras.callbacks.History()
     history.set_model(model)
     if step < training.steps:
@@ -88,6 +97,18 @@ def fit(
     use_averaged_weights(model)
     _set_random_seed(seed, phase)
     return keeper.fill(history)
+
+
+def _initialise(model, source, training, seed, transform):
+    """Data-dependent initialisation from the first batch, where the model has one."""
+    if not hasattr(model, "initialise"):
+        return
+    batch = next(
+        iter(source.batches(training.batch_size, seed=seed, shuffle=True, transform=transform))
+    )
+    with model.distribute_strategy.scope():
+        model.initialise(batch)
+        restart_averages(model)
 
 
 def _train(model, source, training, validation, callbacks, seed, transform, verbose, step):

@@ -7,6 +7,7 @@ from typing import Any, Dict, Iterable, List, Optional, Sequence
 import tensorflow as tf
 
 from tfgen.randomness import Seed, as_seed, fold_in
+from tfgen.training.averaging import build_optimizer
 from tfgen.training.updates import either_in_all_replicas, sum_over_replicas
 
 __all__ = ["GenerativeModel"]
@@ -129,7 +130,7 @@ class GenerativeModel(tf.keras.Model):
         several optimizers overrides this.
         """
         self._report.create([*term_names, "gradient_norm"])
-        self.optimizer.build(self.trainable_variables)
+        build_optimizer(self.optimizer, self)
         self._variables_exist.value = True
 
     def train_step(self, batch: Dict[str, tf.Tensor]) -> Dict[str, tf.Tensor]:
@@ -146,7 +147,7 @@ class GenerativeModel(tf.keras.Model):
         terms, gradients = self._step_function.value(batch)
         self._term_names.value = list(terms)
         with tf.init_scope():
-            self.optimizer.build(self.trainable_variables)
+            build_optimizer(self.optimizer, self)
 
         gradients, variables = zip(
             *[

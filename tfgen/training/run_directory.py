@@ -221,8 +221,9 @@ class RunDirectory:
     def _refuse_other_config(self, config: Config):
         import yaml
 
-        saved = flatten(yaml.safe_load(self.config_file.read_text(encoding="utf-8")))
-        wanted = flatten(config)
+        written = flatten(yaml.safe_load(self.config_file.read_text(encoding="utf-8")))
+        # A setting that is younger than the run had its default's effect there.
+        saved, wanted = {**flatten(type(config)()), **written}, flatten(config)
         differing: List[str] = [
             f"{key} (run: {saved.get(key, 'absent')!r}, now: {wanted.get(key, 'absent')!r})"
             for key in sorted({*saved, *wanted})

@@ -59,7 +59,8 @@ class TrainingConfig(Config):
     Attributes:
       steps: optimizer steps of the whole training.
       batch_size: examples in a global batch, over all replicas.
-      learning_rate: peak learning rate of Adam.
+      optimizer: adam or adamax.
+      learning_rate: peak learning rate of the optimizer.
       schedule: how the learning rate moves.
       steps_per_epoch: steps between two reports, validations and checkpoints.
       clip_norm: largest global norm of the gradient; 0 clips nothing.
@@ -78,6 +79,7 @@ class TrainingConfig(Config):
 
     steps: int = 10_000
     batch_size: int = 32
+    optimizer: Literal["adam", "adamax"] = "adam"
     learning_rate: float = 1e-3
     schedule: ScheduleConfig = dataclasses.field(default_factory=ScheduleConfig)
     steps_per_epoch: int = 1000

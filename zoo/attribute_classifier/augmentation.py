@@ -8,9 +8,10 @@ import tensorflow as tf
 
 from tfgen.data import seeded_uniform
 
-__all__ = ["augment", "mirror"]
+__all__ = ["augment", "mirror", "mirrored", "vary_images"]
 
 _MIRRORED_ROLES = (1, 0, 2, 3, 4)
+_DRAWS = 6
 
 
 def mirror(features: Dict[str, tf.Tensor], chosen: tf.Tensor) -> Dict[str, tf.Tensor]:
@@ -24,10 +25,7 @@ def mirror(features: Dict[str, tf.Tensor], chosen: tf.Tensor) -> Dict[str, tf.Te
 
 
 def augment(features: Dict[str, tf.Tensor], seeds: tf.Tensor) -> Dict[str, tf.Tensor]:
-    """A random variation of each image, a function of its seed.
-
-    Samples of a VAE are blurred and a little noisy; a classifier that has only seen crisp images
-    would judge them by their flaws. Images smaller than the network's are also met this way.
+    """A random variation of each image, a function of its seed; half of them are mirrored.
 
     Args:
       features: "image" uint8 [B, S, S, 3], "roles" int32 [B, 5, 4].
@@ -36,10 +34,31 @@ def augment(features: Dict[str, tf.Tensor], seeds: tf.Tensor) -> Dict[str, tf.Te
     Returns:
       "image" float32 [B, S, S, 3] in [0, 1], "roles".
     """
-    size = features["image"].shape[1]
-    u = seeded_uniform(seeds, 6)
-    features = mirror(features, u[:, 0] < 0.5)
-    images = tf.cast(features["image"], tf.float32) / 255.0
+    features = mirror(features, mirrored(seeds))
+    return {**features, "image": vary_images(features["image"], seeds)}
+
+
+def mirrored(seeds: tf.Tensor) -> tf.Tensor:
+    """Which images to mirror, bool [B]."""
+    return seeded_uniform(seeds, _DRAWS)[:, 0] < 0.5
+
+
+def vary_images(images: tf.Tensor, seeds: tf.Tensor) -> tf.Tensor:
+    """Shifts, blurs, brightens and disturbs each image a little, a function of its seed.
+
+    Samples of a VAE are blurred and a little noisy; a classifier that has only seen crisp images
+    would judge them by their flaws. Images smaller than the network's are also met this way.
+
+    Args:
+      images: uint8 [B, S, S, 3].
+      seeds: int32 [B, 2].
+
+    Returns:
+      float32 [B, S, S, 3] in [0, 1].
+    """
+    size = images.shape[1]
+    u = seeded_uniform(seeds, _DRAWS)
+    images = tf.cast(images, tf.float32) / 255.0
 
     reach = size // 20
     shifts = tf.cast(tf.floor(u[:, 1:3] * (2 * reach + 1)), tf.int32) - reach
@@ -58,4 +77,4 @@ def augment(features: Dict[str, tf.Tensor], seeds: tf.Tensor) -> Dict[str, tf.Te
     noise = seeded_uniform(seeds + [[0, 1]], size * size * 3)
     noise = tf.reshape(noise, [-1, size, size, 3]) - 0.5
     strength = 0.15 * tf.square(u[:, 5, None, None, None])
-    return {**features, "image": tf.clip_by_value(images + strength * noise, 0.0, 1.0)}
+    return tf.clip_by_value(images + strength * noise, 0.0, 1.0)

@@ -54,6 +54,13 @@ def fit_densities(
 ) -> Fits:
     """Fits all three densities with the same steps, batch size and networks; vlvae stays frozen.
 
+    q_Agg(z|y) starts from the text encoder that q_True(z|y) has learned, with a new flow. Which of
+    two objects the relation puts where is worth log 2 of some 40 nats to Eq. 5, and a new encoder
+    hardly sees it: after 40 000 steps at 64 pixels a cold q_Agg drew the right two objects (90 %
+    of the words match in the better order), in the right order no more often than by chance (64 %
+    match as said). q_True learns the order, because p(y|z) is part of Eq. 3; from its encoder
+    q_Agg had learned it after 6000 steps (89 % as said).
+
     Args:
       vlvae: trained.
       train, validation: sources with "image" and "words"; a `redraw` of theirs must not need the
@@ -74,8 +81,15 @@ def fit_densities(
             make_optimizer(training), clip_norm=training.clip_norm, jit_compile=training.jit_compile
         )
     fit(model, encoded, training, run, "q_true", **arguments)
+
+    def make_q_agg():
+        posterior = vlvae.make_text_posterior()
+        posterior.build()
+        posterior.take_encoder(model.posterior)
+        return posterior
+
     q_agg = fit_aggregate(
-        vlvae.make_text_posterior,
+        make_q_agg,
         encoded,
         training,
         run,

@@ -100,8 +100,13 @@ def report(title: str, introduction: str, numbers: Mapping[str, float]) -> str:
       numbers: of `measure`.
     """
 
+    def cell(name):
+        if name not in numbers:
+            return "-"
+        return f"{numbers[name]:.2f}" if abs(numbers[name]) < 1e9 else f"{numbers[name]:.1e}"
+
     def row(label, *names):
-        cells = (f"{numbers[name]:.2f}" if name in numbers else "-" for name in names)
+        cells = (cell(name) for name in names)
         return f"| {label} | " + " | ".join(cells) + " |"
 
     lines = [
@@ -113,6 +118,11 @@ def report(title: str, introduction: str, numbers: Mapping[str, float]) -> str:
         "|---|---|---|",
         row("correctness %", "correctness_q_true", "correctness_q_agg"),
         row("log p(x given y), Eq. 6", "log_p_x_given_y_q_true", "log_p_x_given_y_q_agg"),
+        row(
+            "the same, median over the examples",
+            "log_p_x_given_y_q_true_median",
+            "log_p_x_given_y_q_agg_median",
+        ),
         row(
             "the same, importance bound",
             "log_p_x_given_y_q_true_importance",

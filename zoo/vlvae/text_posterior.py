@@ -44,6 +44,20 @@ class TextPosterior(tf.keras.layers.Layer):
             conditioning_size=state_size,
         )
 
+    def take_encoder(self, other: "TextPosterior") -> None:
+        """Sets the text encoder to that of another posterior of the same sizes; the flow stays.
+
+        Both must have been called or built before, so that their variables exist.
+        """
+        for mine, theirs in zip(self.encoder.variables, other.encoder.variables):
+            mine.assign(theirs)
+
+    def build(self, input_shape=None):
+        """Makes the text encoder's variables; the flow has its own since construction."""
+        if not self.built:
+            self.encoder(tf.zeros([1, 1], tf.int32))
+        super().build(input_shape)
+
     def log_prob(self, z: tf.Tensor, words: tf.Tensor) -> tf.Tensor:
         """log q_phi(z|y) in nats: z [..., batch, latent], words [batch, length] -> [..., batch]."""
         return self.flow.log_prob(z, conditioning=self.encoder(words))

@@ -1,0 +1,186 @@
+"""LNFMM on COCO: many captions for a photograph, many images for a caption, as in the thesis.
+
+    tfgen train lnfmm_coco --preset paper --set data.directory=COCO \\
+        --set data.split_file=dataset_coco.json --set data.weights=VGG16.h5
+
+COCO holds annotations/captions_train2014.json, captions_val2014.json and the images in train2014/
+and val2014/ (or the files of 2017). The split file is Karpathy's; without one the set's own splits
+are used. VGG16.h5 has the weights of tf.keras.applications' VGG16, from your disk: nothing is
+downloaded. Its features (layer fc1) are computed once and kept in cache/; this is the thesis'
+LNFMM (pre-trained), whose image encoder starts from fixed features. With
+model.networks.image_input=pixels a convolutional encoder learns from the images instead.
+
+Trains LNFMM, CVAE and LNFMM-MSE alike. What the thesis has (Table 4.1, best of 100 samples):
+
+                               B-4     CIDEr
+    CVAE                       .309    0.950
+    LNFMM-MSE (pre-trained)    .606    1.682
+    LNFMM (pre-trained)        .600    1.697
+
+This recipe has not been run on COCO here; of it nothing but the smoke preset was, which makes its
+own few images in COCO's layout.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import pathlib
+import tempfile
+from typing import Dict
+
+import tensorflow as tf
+
+from tfgen.data import (
+    ImageBackbone,
+    Source,
+    Splits,
+    cached_features,
+    coco,
+    in_memory,
+    scenes,
+    write_scenes,
+)
+from tfgen.training import Config, ConfigError, RunDirectory, load_config
+from zoo.lnfmm import (
+    LNFMM,
+    CaptionNetworkConfig,
+    CaptionStudyConfig,
+    LNFMMConfig,
+    caption_presets,
+    caption_study,
+    export_lnfmm,
+    load_first,
+    measure_captions,
+)
+
+PRESETS = ("smoke", "paper")
+SYSTEM = "lnfmm"
+SUMMARY = "Captions for photographs, images for captions, on COCO (your own copy)"
+DRAWS = "Writes captions of photographs, and draws images of 64x64 pixels for captions."
+
+
+@dataclasses.dataclass
+class CocoDataConfig(Config):
+    """Where COCO is.
+
+    Attributes:
+      directory: of the data set; "" writes a few rendered scenes in its layout, for smoke.
+      split_file: Karpathy's dataset_coco.json, or "" for the set's own splits.
+      application, layer, weights: the network of tf.keras.applications whose features the model
+        reads, and the local .h5 file of its weights; not read where images are pixels.
+      cache: directory that keeps the features.
+    """
+
+    directory: str = ""
+    split_file: str = ""
+    application: str = "VGG16"
+    layer: str = "fc1"
+    weights: str = ""
+    cache: str = "cache"
+
+
+@dataclasses.dataclass
+class RecipeConfig(CaptionStudyConfig):
+    """Everything that decides the result of a run."""
+
+    recipe: str = "lnfmm_coco"
+    data: CocoDataConfig = dataclasses.field(default_factory=CocoDataConfig)
+
+
+def config(preset: str) -> RecipeConfig:
+    """The configuration of a preset."""
+    settings = caption_presets(preset)
+    if preset == "smoke":
+        return RecipeConfig(preset=preset, **{**settings, "models": ("lnfmm",), "seeds": 1})
+    networks = CaptionNetworkConfig(image_input="features")
+    return RecipeConfig(preset=preset, model=LNFMMConfig(networks=networks), **settings)
+
+
+def load_data(config: RecipeConfig) -> Splits:
+    """COCO with the features of its images; a few scenes in COCO's layout for the smoke preset.
+
+    Raises:
+      DataError: the data, or the weights, cannot be used; says which file and why.
+      ConfigError: no directory or no weights are named, or the features have another size.
+    """
+    settings, networks = config.data, config.model.networks
+    if not settings.directory:
+        if config.preset != "smoke":
+            raise ConfigError("data.directory: got ''; wanted the folder of COCO.")
+        return _few_scenes(networks.image_size)
+    split_file = settings.split_file or None
+    if networks.image_input == "pixels":
+        return coco(settings.directory, networks.image_size, split_file=split_file)
+    if not settings.weights:
+        raise ConfigError(
+            "data.weights: got ''; wanted the path of the .h5 file of tf.keras.applications' "
+            f"{settings.application}, whose features the model reads. Nothing is downloaded. "
+            "model.networks.image_input=pixels does without."
+        )
+    backbone = ImageBackbone(settings.application, settings.weights, settings.layer or None)
+    if list(backbone.shape) != [networks.feature_size]:
+        raise ConfigError(
+            f"model.networks.feature_size: got {networks.feature_size}; wanted that of the "
+            f"features of {settings.application}, {list(backbone.shape)}."
+        )
+    splits = coco(settings.directory, backbone.image_size, split_file=split_file)
+
+    def prepared(source: Source) -> Source:
+        return _resized(cached_features(source, backbone, settings.cache), networks.image_size)
+
+    return splits.map(prepared)
+
+
+def run(config: RecipeConfig, run: RunDirectory) -> Dict[str, float]:
+    """Trains, measures, draws, exports; returns the numbers of report.json."""
+    return caption_study(config, load_data(config), run, DRAWS)
+
+
+def evaluate(run: RunDirectory) -> Dict[str, float]:
+    """Measures a finished run again, on its test split."""
+    config = read_config(run)
+    return measure_captions(config, load_data(config), run).numbers
+
+
+def load_model(run: RunDirectory) -> LNFMM:
+    """The exported model, the first of the comparison."""
+    config = read_config(run)
+    return load_first(config, load_data(config), run)
+
+
+def export(run: RunDirectory, directory: pathlib.Path) -> pathlib.Path:
+    """Exports a finished run as the next version of directory."""
+    config = read_config(run)
+    numbers = json.loads((run.path / "report.json").read_text(encoding="utf-8"))
+    data = load_data(config)
+    model = load_first(config, data, run)
+    return export_lnfmm(config, model, numbers, data, directory, DRAWS)
+
+
+def read_config(run: RunDirectory) -> RecipeConfig:
+    """The configuration that a run was started with."""
+    return load_config(RecipeConfig(), run.config_file)
+
+
+def _few_scenes(size: int) -> Splits:
+    """Scenes, by way of files in COCO's layout."""
+    few = scenes(size, train=8, validation=4, test=4, held_out=0, jit_compile=False)
+    with tempfile.TemporaryDirectory() as folder:
+        directory = os.path.join(folder, "coco")
+        write_scenes(few, directory, progress=False)
+        return coco(directory, size).map(lambda source: in_memory(source, progress=False))
+
+
+def _resized(source: Source, size: int) -> Source:
+    """The images at the size in which the model draws them."""
+
+    def load(indices):
+        features = source.load(indices)
+        images = tf.image.resize(tf.cast(features["image"], tf.float32), [size] * 2, antialias=True)
+        images = tf.cast(tf.clip_by_value(tf.round(images), 0.0, 255.0), tf.uint8)
+        return {**features, "image": images}
+
+    features = {**source.features, "image": tf.TensorSpec([size, size, 3], tf.uint8)}
+    return Source(source.count, load, features, source.redraw)

@@ -1,0 +1,57 @@
+"""jWAE: joint Wasserstein autoencoders, aligned embeddings of images and texts."""
+
+from zoo.jwae.canonical_correlation import CanonicalCorrelation, pooled_pixels, word_counts
+from zoo.jwae.captioned_sets import CaptionedSetConfig, captioned_presets, load_captioned
+from zoo.jwae.comparison import (
+    AlignmentConfig,
+    Training,
+    linear_baseline,
+    load_aligned,
+    measure_alignments,
+    sentences,
+    train_aligned,
+    trainings,
+)
+from zoo.jwae.config import ImagePathConfig, JWAEConfig, TextPathConfig, Variant, as_variant
+from zoo.jwae.evaluation import Codes, RetrievalConfig, encode_source, measure_codes
+from zoo.jwae.job import AlignmentJob
+from zoo.jwae.model import JWAE, cosines
+from zoo.jwae.reporting import alignment_report, draw_alignment
+from zoo.jwae.semi_supervised_batches import SemiSupervisedBatches
+from zoo.jwae.study import alignment_study, export_aligned, load_first, measure_study
+
+__all__ = [
+    "AlignmentConfig",
+    "AlignmentJob",
+    "CanonicalCorrelation",
+    "CaptionedSetConfig",
+    "Codes",
+    "ImagePathConfig",
+    "JWAE",
+    "JWAEConfig",
+    "RetrievalConfig",
+    "SemiSupervisedBatches",
+    "TextPathConfig",
+    "Training",
+    "Variant",
+    "alignment_report",
+    "alignment_study",
+    "as_variant",
+    "captioned_presets",
+    "cosines",
+    "draw_alignment",
+    "encode_source",
+    "export_aligned",
+    "linear_baseline",
+    "load_aligned",
+    "load_captioned",
+    "load_first",
+    "measure_alignments",
+    "measure_codes",
+    "measure_study",
+    "pooled_pixels",
+    "sentences",
+    "train_aligned",
+    "trainings",
+    "word_counts",
+]

@@ -1,0 +1,35 @@
+"""What every recipe does that compares alignments on a test split: train, measure, export."""
+
+from __future__ import annotations
+
+import pathlib
+from typing import Dict
+
+from tfgen.training import Job, RunDirectory
+from zoo.jwae.model import JWAE
+from zoo.jwae.study import alignment_study, export_aligned, load_first, measure_study
+
+__all__ = ["AlignmentJob"]
+
+
+class AlignmentJob(Job):
+    """The functions of a recipe that compares methods of alignment.
+
+    It exports the first method with the first share of labels, of the first seed. For the
+    arguments see `Job`: an `AlignmentConfig`, splits with "image" (or "features"), "captions" and
+    "caption_count", and for the card a summary of what the model matches and an example of a text.
+    """
+
+    def study(self, config, data, run: RunDirectory) -> Dict[str, float]:
+        tests = {"test": data.test}
+        return alignment_study(config, data, tests, run, **self.export_settings(config))
+
+    def measure(self, config, data, run: RunDirectory) -> Dict[str, float]:
+        return measure_study(config, data, {"test": data.test}, run)
+
+    def load(self, config, data, run: RunDirectory) -> JWAE:
+        return load_first(config, data, run)
+
+    def write(self, config, data, model, numbers, directory) -> pathlib.Path:
+        settings = self.export_settings(config)
+        return export_aligned(config, model, numbers, data, directory, **settings)

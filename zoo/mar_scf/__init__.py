@@ -1,0 +1,51 @@
+"""mAR-SCF: flows with multi-scale autoregressive priors, against the same flows without."""
+
+from zoo.mar_scf.comparison import (
+    Comparison,
+    ComparisonConfig,
+    compare,
+    load_flow,
+    sequential_steps,
+    train_flow,
+    train_flows,
+)
+from zoo.mar_scf.image_sets import (
+    ImageNetConfig,
+    ImageSetComparison,
+    ImageSetConfig,
+    load_image_set,
+)
+from zoo.mar_scf.interpolation import (
+    interpolation_objective,
+    project_latents,
+    projected_interpolation,
+)
+from zoo.mar_scf.job import ComparisonJob
+from zoo.mar_scf.presets import comparison_presets, paper_model, paper_training
+from zoo.mar_scf.reporting import comparison_report, draw_comparison
+from zoo.mar_scf.study import export_flow, study
+
+__all__ = [
+    "Comparison",
+    "ComparisonConfig",
+    "ComparisonJob",
+    "ImageNetConfig",
+    "ImageSetComparison",
+    "ImageSetConfig",
+    "compare",
+    "comparison_presets",
+    "comparison_report",
+    "draw_comparison",
+    "export_flow",
+    "interpolation_objective",
+    "load_flow",
+    "load_image_set",
+    "paper_model",
+    "paper_training",
+    "project_latents",
+    "projected_interpolation",
+    "sequential_steps",
+    "study",
+    "train_flow",
+    "train_flows",
+]

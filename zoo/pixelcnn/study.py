@@ -1,0 +1,234 @@
+"""A PixelCNN trained from one or several seeds: train, measure, draw, report, export."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import pathlib
+import statistics
+import time
+from typing import Any, Callable, Dict, Optional
+
+import numpy as np
+import tensorflow as tf
+
+from tfgen import serving
+from tfgen.data import Source, Splits
+from tfgen.training import (
+    Config,
+    ConfigError,
+    RunDirectory,
+    TrainingConfig,
+    WallClock,
+    fit,
+    make_optimizer,
+    make_strategy,
+    restore,
+    set_precision,
+    visible,
+)
+from tfgen.training.callbacks import ImageGrid
+from zoo.pixelcnn.config import PixelCNNConfig
+from zoo.pixelcnn.evaluation import PixelCNNEvaluationConfig, measure_pixel_cnn
+from zoo.pixelcnn.model import PixelCNN
+from zoo.pixelcnn.reporting import draw_study, study_report
+
+__all__ = ["StudyConfig", "export_pixel_cnn", "load_pixel_cnn", "measure_study", "study"]
+
+
+@dataclasses.dataclass
+class StudyConfig(Config):
+    """Trainings of one model.
+
+    Attributes:
+      recipe, preset: names.
+      seed: of the first training; the others follow it.
+      seeds: how many trainings.
+      model: the PixelCNN.
+      training: of every one.
+      beta_1, beta_2: of its optimizer.
+      evaluation: of the likelihood.
+    """
+
+    recipe: str = ""
+    preset: str = "paper"
+    seed: int = 0
+    seeds: int = 1
+    model: PixelCNNConfig = dataclasses.field(default_factory=PixelCNNConfig)
+    training: TrainingConfig = dataclasses.field(default_factory=TrainingConfig)
+    beta_1: float = 0.9
+    beta_2: float = 0.999
+    evaluation: PixelCNNEvaluationConfig = dataclasses.field(
+        default_factory=PixelCNNEvaluationConfig
+    )
+
+    def validate(self):
+        """Raises ConfigError where nothing would be trained."""
+        super().validate()
+        if self.seeds < 1:
+            raise ConfigError(f"seeds: got {self.seeds}; wanted 1 or more.")
+        for name in ("beta_1", "beta_2"):
+            if not 0.0 <= getattr(self, name) < 1.0:
+                raise ConfigError(f"{name}: got {getattr(self, name)}; wanted 0 or more, below 1.")
+
+    def checkpoint(self) -> str:
+        """Which checkpoint of a training is measured, "best" or "last" (`tfgen.training.restore`).
+
+        "best" is by the validation loss; where the test images validate, "last" keeps the test
+        from choosing.
+        """
+        return "best"
+
+
+def study(
+    config: StudyConfig,
+    data: Splits,
+    run: RunDirectory,
+    summary: str,
+    transform: Optional[Callable] = None,
+    max_megabytes: Optional[float] = None,
+) -> Dict[str, float]:
+    """Everything a recipe of this family does with its data; returns the report's numbers.
+
+    Args:
+      config: what is trained; also the card's configuration.
+      data: splits with "image", and "label" for a model of classes.
+      run: where checkpoints, figures, report and export go.
+      summary: of the card: what the model draws.
+      transform: augmentation of the training images.
+      max_megabytes: the largest export that is written.
+    """
+    clock = WallClock(run)
+    for seed in _seeds(config):
+        _train(config, seed, data, run, transform, clock)
+    numbers, model = _measure(config, data, run)
+    draw_study(model, data.test, run, config)
+    numbers["wall_seconds"] = clock.seconds()
+    run.write_report(numbers, study_report(config, data, numbers))
+    export_pixel_cnn(config, model, numbers, data, run.path / "export", summary, max_megabytes)
+    run.finish()
+    return numbers
+
+
+def measure_study(config: StudyConfig, data: Splits, run: RunDirectory) -> Dict[str, float]:
+    """Measures the trainings of a run on the test split, see `StudyConfig.checkpoint`.
+
+    Returns:
+      "bits_per_dim" (mean over the seeds), "bits_per_dim_std" (over the seeds, with more than one),
+      "bits_per_dim_seed_K", "bits_per_dim_standard_error" (over images, mean of the seeds),
+      "nats", "parameters", and "seconds_per_image" of sampling a batch of 16.
+
+    Raises:
+      CheckpointError: a training has not begun.
+    """
+    return _measure(config, data, run)[0]
+
+
+def load_pixel_cnn(config: StudyConfig, seed: int, source: Source, run: RunDirectory) -> PixelCNN:
+    """The checkpoint of a training that `StudyConfig.checkpoint` names, in float32."""
+    model = _make(config, seed, "float32")
+    restore(model, source, config.training, run, _phase(seed), which=config.checkpoint())
+    return model
+
+
+def export_pixel_cnn(
+    config: StudyConfig,
+    model: PixelCNN,
+    numbers: Dict[str, float],
+    data: Splits,
+    directory: pathlib.Path,
+    summary: str,
+    max_megabytes: Optional[float] = None,
+    **card: Any,
+) -> pathlib.Path:
+    """Writes the next version of an export, see `PixelCNN.signatures`."""
+    full_card = serving.Card(
+        name=config.recipe,
+        system="pixelcnn",
+        summary=summary,
+        data=dict(data.description),
+        training={
+            "preset": config.preset,
+            "steps": config.training.steps,
+            "seeds": list(_seeds(config)),
+            "wall_seconds": numbers["wall_seconds"],
+            "cores": os.cpu_count(),
+        },
+        metrics=numbers,
+        intended_use="Research and teaching: exact likelihoods of images, samples pixel by pixel.",
+        limits=["Knows images of its own training set alone, at its own size."],
+        configuration=config.as_dict(),
+        references=[
+            "Salimans, Karpathy, Chen, Kingma. PixelCNN++. ICLR 2017.",
+            "van den Oord et al. Conditional Image Generation with PixelCNN Decoders. "
+            "NeurIPS 2016.",
+        ],
+        **card,
+    )
+    return serving.export(model, directory, full_card, max_megabytes=max_megabytes)
+
+
+def _measure(config, data, run):
+    """The numbers of `measure_study`, and the model of the first seed."""
+    numbers: Dict[str, float] = {}
+    rows, first = [], None
+    for seed in _seeds(config):
+        model = load_pixel_cnn(config, seed, data.train, run)
+        first = first or model
+        rows.append(measure_pixel_cnn(model, data.test, config.evaluation))
+        numbers[f"bits_per_dim_seed_{seed}"] = rows[-1]["bits_per_dim"]
+    for name in rows[0]:
+        numbers[name] = statistics.mean(row[name] for row in rows)
+    if len(rows) > 1:
+        numbers["bits_per_dim_std"] = statistics.stdev(row["bits_per_dim"] for row in rows)
+    numbers["parameters"] = sum(int(np.prod(v.shape)) for v in first.trainable_variables)
+    numbers["seconds_per_image"] = _sampling_seconds(first)
+    return numbers, first
+
+
+def _train(config, seed, data, run, transform, clock):
+    model = _make(config, seed, config.training.precision)
+    values = config.model.values
+    pictures = ImageGrid(lambda: visible(model.sample(16, seed=0).numpy(), values), "samples")
+    fit(
+        model,
+        data.train,
+        config.training,
+        run,
+        _phase(seed),
+        validation=data.validation,
+        callbacks=[pictures, clock],
+        seed=seed,
+        transform=transform,
+    )
+
+
+def _make(config, seed, precision):
+    set_precision(precision)
+    with make_strategy(config.training.strategy).scope():
+        tf.keras.utils.set_random_seed(seed)
+        model = PixelCNN(config.model, seed=seed)
+        model.compile(
+            make_optimizer(config.training, config.beta_1, config.beta_2),
+            clip_norm=config.training.clip_norm,
+            jit_compile=config.training.jit_compile,
+        )
+    return model
+
+
+def _phase(seed):
+    return f"seed_{seed}"
+
+
+def _seeds(config):
+    return range(config.seed, config.seed + config.seeds)
+
+
+def _sampling_seconds(model, count=16, repeats=3):
+    """Median seconds for each image of a batch of samples."""
+    times = []
+    for repeat in range(repeats + 1):
+        start = time.perf_counter()
+        model.sample(count, seed=repeat)
+        times.append((time.perf_counter() - start) / count)
+    return statistics.median(times[1:])  # The first call traces.

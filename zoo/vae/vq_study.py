@@ -1,0 +1,247 @@
+"""A VQ-VAE from one or several seeds: codebook, then prior; measure, report, export, draw."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import pathlib
+import statistics
+import time
+from typing import Dict, Optional, Tuple
+
+import numpy as np
+import tensorflow as tf
+
+from tfgen import serving
+from tfgen.data import Source, Splits
+from tfgen.training import (
+    Config,
+    ConfigError,
+    RunDirectory,
+    TrainingConfig,
+    WallClock,
+    fit,
+    make_optimizer,
+    make_strategy,
+    restore,
+    set_precision,
+    visible,
+)
+from tfgen.training.callbacks import ImageGrid
+from zoo.vae.evaluation import VAEEvaluationConfig, measure_vq_vae
+from zoo.vae.vq_autoencoder import VQAutoencoder
+from zoo.vae.vq_config import VQVAEConfig
+from zoo.vae.vq_reporting import draw_vq_study, vq_report
+from zoo.vae.vq_vae import VQVAE
+
+__all__ = ["VQStudyConfig", "export_vq_vae", "load_vq_vae", "measure_vq_study", "vq_study"]
+
+
+@dataclasses.dataclass
+class VQStudyConfig(Config):
+    """Trainings of one VQ-VAE.
+
+    Attributes:
+      recipe, preset: names.
+      seed: of the first training; the others follow it.
+      seeds: how many trainings.
+      model: the VQ-VAE.
+      training: of the autoencoder and its codebook.
+      prior_training: of the PixelCNN of the codes, afterwards.
+      evaluation: of the bound.
+    """
+
+    recipe: str = ""
+    preset: str = "paper"
+    seed: int = 0
+    seeds: int = 1
+    model: VQVAEConfig = dataclasses.field(default_factory=VQVAEConfig)
+    training: TrainingConfig = dataclasses.field(default_factory=TrainingConfig)
+    prior_training: TrainingConfig = dataclasses.field(default_factory=TrainingConfig)
+    evaluation: VAEEvaluationConfig = dataclasses.field(default_factory=VAEEvaluationConfig)
+
+    def validate(self):
+        """Raises ConfigError where nothing would be trained, or averages would not fit."""
+        super().validate()
+        if self.seeds < 1:
+            raise ConfigError(f"seeds: got {self.seeds}; wanted 1 or more.")
+        if self.training.average_decay:
+            raise ConfigError(
+                f"training.average_decay: got {self.training.average_decay}; wanted 0, for the "
+                "codebook belongs to the weights of the moment, and not to their average."
+            )
+
+
+def vq_study(
+    config: VQStudyConfig,
+    data: Splits,
+    run: RunDirectory,
+    summary: str,
+    max_megabytes: Optional[float] = None,
+) -> Dict[str, float]:
+    """Everything a recipe of this family does with its data; returns the report's numbers.
+
+    Args:
+      config: what is trained; also the card's configuration.
+      data: splits with "image".
+      run: where checkpoints, figures, report and export go.
+      summary: of the card: what the model draws.
+      max_megabytes: the largest export that is written.
+    """
+    clock = WallClock(run)
+    for seed in _seeds(config):
+        _train(config, seed, data, run, clock)
+    numbers, model = measure_vq_study(config, data, run)
+    numbers["wall_seconds"] = clock.seconds()
+    run.write_report(numbers, vq_report(config, data, numbers))
+    # Report and export first: a figure that fails loses nothing.
+    export_vq_vae(config, model, numbers, data, run.path / "export", summary, max_megabytes)
+    draw_vq_study(config, model, data.test, run)
+    run.finish()
+    return numbers
+
+
+def measure_vq_study(
+    config: VQStudyConfig, data: Splits, run: RunDirectory
+) -> Tuple[Dict[str, float], VQVAE]:
+    """Measures the trainings of a run on the test split.
+
+    Returns:
+      The numbers of `measure_vq_vae`, means over the seeds, with "bits_per_dim_std" where there
+      are several, "bits_per_dim_seed_K", "parameters" of autoencoder and prior, and
+      "seconds_per_image" of sampling a batch of 16; and the model of the first seed.
+
+    Raises:
+      CheckpointError: a training has not begun.
+    """
+    numbers: Dict[str, float] = {}
+    rows, first = [], None
+    for seed in _seeds(config):
+        model = load_vq_vae(config, seed, data.train, run)
+        first = first or model
+        rows.append(measure_vq_vae(model, data.test, config.evaluation, seed))
+        numbers[f"bits_per_dim_seed_{seed}"] = rows[-1]["bits_per_dim"]
+    for name in rows[0]:
+        numbers[name] = statistics.mean(row[name] for row in rows)
+    if len(rows) > 1:
+        numbers["bits_per_dim_std"] = statistics.stdev(row["bits_per_dim"] for row in rows)
+    for part, variables in (
+        ("parameters_prior", first.network.trainable_variables),
+        ("parameters", [v for v in first.variables if v.dtype.is_floating]),
+    ):
+        numbers[part] = sum(int(np.prod(variable.shape)) for variable in variables)
+    numbers["seconds_per_image"] = _sampling_seconds(first)
+    return numbers, first
+
+
+def load_vq_vae(config: VQStudyConfig, seed: int, source: Source, run: RunDirectory) -> VQVAE:
+    """The model of the best validation loss of its second phase, in float32."""
+    model = _make_prior(config, seed, "float32")
+    restore(model, source, config.prior_training, run, f"prior_{seed}", which="best")
+    return model
+
+
+def export_vq_vae(
+    config: VQStudyConfig,
+    model: VQVAE,
+    numbers: Dict[str, float],
+    data: Splits,
+    directory: pathlib.Path,
+    summary: str,
+    max_megabytes: Optional[float] = None,
+) -> pathlib.Path:
+    """Writes the next version of an export, see `VQVAE.signatures`."""
+    side = model.config.code_side
+    card = serving.Card(
+        name=config.recipe,
+        system="vae",
+        summary=summary,
+        data=dict(data.description),
+        training={
+            "preset": config.preset,
+            "steps": config.training.steps + config.prior_training.steps,
+            "seeds": list(_seeds(config)),
+            "wall_seconds": numbers["wall_seconds"],
+            "cores": os.cpu_count(),
+        },
+        metrics=numbers,
+        intended_use="Research and teaching: images as maps of codes, bounds on likelihoods, "
+        "samples code by code.",
+        limits=[
+            "Knows images of its own training set alone, at its own size.",
+            "score is a lower bound of log P(x), which counts one map of codes alone.",
+        ],
+        configuration=config.as_dict(),
+        examples={"codes": np.zeros([1, side, side], np.int32).tolist()},
+        references=[
+            "van den Oord, Vinyals, Kavukcuoglu. Neural Discrete Representation Learning. "
+            "NeurIPS 2017.",
+        ],
+    )
+    return serving.export(model, directory, card, max_megabytes=max_megabytes)
+
+
+def _train(config, seed, data, run, clock):
+    autoencoder = _make_autoencoder(config, seed, config.training.precision)
+    values = config.model.values
+    fit(
+        autoencoder,
+        data.train,
+        config.training,
+        run,
+        f"codebook_{seed}",
+        validation=data.validation,
+        callbacks=[clock],
+        seed=seed,
+    )
+    restore(autoencoder, data.train, config.training, run, f"codebook_{seed}", which="best")
+    model = _make_prior(config, seed, config.prior_training.precision)
+    model.autoencoder.set_weights(autoencoder.get_weights())
+    pictures = ImageGrid(lambda: visible(model.sample(16, seed=0).numpy(), values), "samples")
+    fit(
+        model,
+        data.train,
+        config.prior_training,
+        run,
+        f"prior_{seed}",
+        validation=data.validation,
+        callbacks=[pictures, clock],
+        seed=seed,
+    )
+
+
+def _make_autoencoder(config, seed, precision):
+    set_precision(precision)
+    with make_strategy(config.training.strategy).scope():
+        tf.keras.utils.set_random_seed(seed)
+        return _compiled(VQAutoencoder(config.model, seed=seed), config.training)
+
+
+def _make_prior(config, seed, precision):
+    """The model of the second phase, around an autoencoder without an optimizer."""
+    set_precision(precision)
+    with make_strategy(config.prior_training.strategy).scope():
+        tf.keras.utils.set_random_seed(seed)
+        autoencoder = VQAutoencoder(config.model, seed=seed)
+        return _compiled(VQVAE(autoencoder, seed=seed), config.prior_training)
+
+
+def _compiled(model, training):
+    model.compile(
+        make_optimizer(training), clip_norm=training.clip_norm, jit_compile=training.jit_compile
+    )
+    return model
+
+
+def _seeds(config):
+    return range(config.seed, config.seed + config.seeds)
+
+
+def _sampling_seconds(model, count=16, repeats=3):
+    """Median seconds for each image of a batch of samples."""
+    times = []
+    for repeat in range(repeats + 1):
+        start = time.perf_counter()
+        model.sample(count, seed=repeat).numpy()
+        times.append((time.perf_counter() - start) / count)
+    return statistics.median(times[1:])  # The first call traces.
