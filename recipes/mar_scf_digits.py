@@ -70,12 +70,12 @@ def config(preset: str) -> RecipeConfig:
             training=training,
             evaluation=FlowEvaluationConfig(examples=8, batch_size=4),
         )
-    steps, width, length = {
-        "quick": (4, 64, 1500),
-        "embedded": (8, 128, 6000),
-        "paper": (32, 512, 50_000),
+    steps, width, length, prior_filters = {
+        "quick": (4, 64, 1500, 4),
+        "embedded": (8, 128, 6000, 8),
+        "paper": (32, 512, 50_000, None),
     }[preset]
-    size = {} if preset == "paper" else {"filters": 8, "layers": 1}
+    size = {} if preset == "paper" else {"filters": prior_filters, "layers": 1}
     return RecipeConfig(
         preset=preset,
         seeds=3,

@@ -37,10 +37,10 @@ def given(conditional, batch=2, size=(3, 4), dtype=np.float64):
     return {"conditioning": maps(batch, size, CONDITIONING, dtype, 7)} if conditional else {}
 
 
-def replay(prior, value, conditioning=None):
+def replay(prior, value, conditioning=None, image_shape=None):
     """Moments by the steps that sampling takes, of given channels."""
     network, state, moments = prior.network, None, []
-    context = network.context(conditioning)
+    context = network.context(conditioning, image_shape)
     previous = tf.zeros_like(value[..., :1])
     for j in range(value.shape[-1]):
         moment, state = network.step(previous, state, context)
@@ -66,10 +66,12 @@ def test_one_pass_over_given_channels_equals_the_steps_of_sampling(
     value = maps(3, size, prior.sequential_steps, dtype)
     kwargs = given(conditional, 3, size, dtype)
     mean, log_scale = prior.parameters_of(value, **kwargs)
-    step_mean, step_log_scale = replay(prior, value, **kwargs)
     assert np.std(mean) > 0.05 and np.std(log_scale) > 0.05
-    np.testing.assert_allclose(mean, step_mean, rtol=0, atol=tolerance)
-    np.testing.assert_allclose(log_scale, step_log_scale, rtol=0, atol=tolerance)
+    # Told the size, steps over maps as small as these are matrix products.
+    for image_shape in (None, size):
+        step_mean, step_log_scale = replay(prior, value, **kwargs, image_shape=image_shape)
+        np.testing.assert_allclose(mean, step_mean, rtol=0, atol=tolerance)
+        np.testing.assert_allclose(log_scale, step_log_scale, rtol=0, atol=tolerance)
 
 
 @BOTH

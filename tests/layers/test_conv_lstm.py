@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from tests.weights import set_weights
 from tfgen.layers import ConvLSTM, conv_lstm
+from tfgen.layers.conv_lstm_matrices import ConvLSTMMatrices
 
 LONG = conv_lstm.UNROLLED_STEPS + 3
 
@@ -63,13 +64,24 @@ def normal(*shape, seed=0, dtype=np.float64):
     return np.random.RandomState(seed).normal(size=shape).astype(dtype)
 
 
-def in_steps(layer, sequence, context=None, state=None, joined=False):
+def in_steps(layer, sequence, context=None, state=None):
     gates, outputs = layer.context_gates(context), []
-    weights = layer.step_weights() if joined else None
     for t in range(sequence.shape[1]):
-        output, state = layer.step(sequence[:, t], state, gates, weights)
+        output, state = layer.step(sequence[:, t], state, gates)
         outputs.append(output)
     return tf.stack(outputs, 1)
+
+
+def by_matrices(layer, sequence, context=None):
+    batch, steps, height, width, _ = sequence.shape
+    matrices = ConvLSTMMatrices(layer, height, width, context)
+    rows = tf.reshape(tf.transpose(sequence, [1, 0, 4, 2, 3]), [steps, batch, -1])
+    state, outputs = None, []
+    for row in tf.unstack(rows):
+        output, state = matrices.step(row, state)
+        outputs.append(output)
+    outputs = tf.reshape(tf.stack(outputs), [steps, batch, layer.filters, height, width])
+    return tf.transpose(outputs, [1, 0, 3, 4, 2])
 
 
 CASES = pytest.mark.parametrize(
@@ -119,12 +131,11 @@ def test_one_pass_equals_steps(settings, steps, size):
     outputs = layer(sequence, context=context)
     stepwise = in_steps(layer, sequence, context)
     np.testing.assert_allclose(outputs, stepwise, rtol=0, atol=1e-5)
-    joined = in_steps(layer, sequence, context, joined=True)
-    np.testing.assert_allclose(outputs, joined, rtol=0, atol=1e-5)
+    multiplied = by_matrices(layer, sequence, context)
+    np.testing.assert_allclose(outputs, multiplied, rtol=0, atol=1e-5)
     zeros = layer.initial_state(3, *size)
-    for joined in (False, True):
-        first = in_steps(layer, sequence[:, :2], context, zeros, joined)
-        np.testing.assert_allclose(outputs[:, :2], first, rtol=0, atol=1e-5)
+    first = in_steps(layer, sequence[:, :2], context, zeros)
+    np.testing.assert_allclose(outputs[:, :2], first, rtol=0, atol=1e-5)
 
 
 @CASES
@@ -143,7 +154,7 @@ def test_gradients_of_one_pass_are_those_of_the_steps_and_reach_every_variable(
         return tape.gradient(loss, [sequence, *layer.trainable_variables])
 
     one_pass = gradients(lambda s: layer(s, context=context))
-    stepwise = gradients(lambda s: in_steps(layer, s, context, joined=True))
+    stepwise = gradients(lambda s: in_steps(layer, s, context))
     names = ["sequence", *(variable.name for variable in layer.trainable_variables)]
     # At a first step the state is zero: nothing is multiplied with its weights.
     of_state = () if steps > 1 else ("state_kernel", "peephole")

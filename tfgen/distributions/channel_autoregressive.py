@@ -48,7 +48,8 @@ class ChannelAutoregressive(tfd.Distribution):
     `variable_dtype`, and is called as
 
         network(l, conditioning, training=, seed=) -> (mean, log_scale), [B, H, W, C] each
-        network.context(conditioning) -> what its steps need of r and of the weights, computed once
+        network.context(conditioning, image_shape) -> what its steps need of r and of the weights,
+            computed once for maps of [H, W]
         network.step(previous, state, context) -> (mean, log_scale), state
             previous and both results are [B, H, W, 1]; state is None at the first step
 
@@ -163,13 +164,13 @@ class ChannelAutoregressive(tfd.Distribution):
             image_shape = conditioning.shape[1:3]
             if samples:
                 conditioning = _repeat(conditioning, _product(samples))
-        context = self.network.context(conditioning)
         image_shape = self.image_shape if image_shape is None else _checked_image_shape(image_shape)
         if image_shape is None:
             raise ValueError(
                 f"{self.name} does not know the size of its samples: make it with "
                 "image_shape=[H, W], or pass image_shape=[H, W] to sample."
             )
+        context = self.network.context(conditioning, image_shape)
         # The batch is the outermost axis while drawing, as the shares of replicas have it.
         event = [*image_shape, self._channels]
         noise = example_normal(seed, _product(batch + samples), event, dtype=self.dtype)

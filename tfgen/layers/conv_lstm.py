@@ -18,7 +18,6 @@ __all__ = ["ConvLSTM"]
 UNROLLED_STEPS = 16
 
 State = Sequence[Tuple[tf.Tensor, tf.Tensor]]
-StepWeights = Sequence[Tuple[tf.Tensor, Optional[tf.Tensor], List[tf.Tensor]]]
 
 
 class ConvLSTM(tf.keras.layers.Layer):
@@ -175,7 +174,6 @@ class ConvLSTM(tf.keras.layers.Layer):
         inputs: tf.Tensor,
         state: Optional[State] = None,
         context_gates: Optional[tf.Tensor] = None,
-        weights: Optional[StepWeights] = None,
     ) -> Tuple[tf.Tensor, State]:
         """One step of the whole stack.
 
@@ -184,8 +182,6 @@ class ConvLSTM(tf.keras.layers.Layer):
           state: of the step before. None is the first step, which starts from zeros and saves the
             convolutions of the state.
           context_gates: what `context_gates(context)` returned, where the stack has a context.
-          weights: what `step_weights()` returned before the first of many steps; each layer then
-            takes one convolution a step in place of two, which is faster where maps are small.
 
         Returns:
           outputs [B, H, W, filters] and the new state, a (H, C) pair a layer.
@@ -201,35 +197,13 @@ class ConvLSTM(tf.keras.layers.Layer):
         new_state = []
         for index in range(self.layers):
             before = None if state is None else state[index]
-            if before is None or weights is None:
-                gates = self._input_gates(index, hidden, context_gates, sides)
-                after = self._advance(gates, before, self._state_weights(index), sides)
-            else:
-                kernel, bias, peepholes = weights[index]
-                maps = tf.concat([hidden, before[0]], axis=-1)
-                gates = self._convolve(maps, kernel, sides, bias)
-                if index == 0 and context_gates is not None:
-                    gates += context_gates
-                after = self._cell(gates, before[1], peepholes)
+            gates = self._input_gates(index, hidden, context_gates, sides)
+            after = self._advance(gates, before, self._state_weights(index), sides)
             new_state.append(after)
             hidden = after[0]
         if apart:
             hidden = self._together(hidden[tf.newaxis], sides)[0]
         return hidden, tuple(new_state)
-
-    def step_weights(self) -> StepWeights:
-        """The weights as `step` reads them, for many steps: (kernel, bias, peepholes) a layer.
-
-        The kernel of a layer is that of its inputs and that of its state, joined.
-        """
-        weights = []
-        for index in range(self.layers):
-            state_kernel, peepholes = self._state_weights(index)
-            input_kernel = tf.cast(self.input_kernels[index], self.compute_dtype)
-            # That of the first layer is in the context's gates.
-            bias = None if index == 0 and self.context_channels is not None else self.biases[index]
-            weights.append((tf.concat([input_kernel, state_kernel], 2), bias, peepholes))
-        return weights
 
     def initial_state(self, batch, height: int, width: int) -> State:
         """The state of zeros before the first step on maps [batch, height, width, C].
@@ -331,11 +305,16 @@ class ConvLSTM(tf.keras.layers.Layer):
         kernel, peepholes = weights
         if state is not None:
             gates += self._convolve(state[0], kernel, sides)
-        return self._cell(gates, None if state is None else state[1], peepholes)
+        return self.cell(gates, None if state is None else state[1], peepholes)
 
     @staticmethod
-    def _cell(gates, cell, peepholes) -> Tuple[tf.Tensor, tf.Tensor]:
-        """(H_t, C_t) from the gates and C_{t-1}; None is C_0."""
+    def cell(
+        gates: tf.Tensor, cell: Optional[tf.Tensor], peepholes: Sequence[tf.Tensor]
+    ) -> Tuple[tf.Tensor, tf.Tensor]:
+        """(H_t, C_t) from the gates, i, f, c, o in the last axis, and C_{t-1}; None is C_0.
+
+        The peepholes w_ci, w_cf and w_co broadcast with the cell; there may be none.
+        """
         i, f, c, o = tf.split(gates, 4, axis=-1)
         if cell is None:
             cell = tf.sigmoid(i) * tf.tanh(c)

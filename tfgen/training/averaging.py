@@ -212,8 +212,6 @@ def _moments(model) -> List[tf.Variable]:
     layers = [
         layer
         for layer in model.submodules
-        if isinstance(layer, tf.keras.layers.BatchNormalization)
-        and layer.trainable
-        and layer.built
+        if isinstance(layer, tf.keras.layers.BatchNormalization) and layer.trainable and layer.built
     ]
     return [moment for layer in layers for moment in (layer.moving_mean, layer.moving_variance)]

@@ -39,12 +39,14 @@ def comparison_presets(preset: str) -> Dict[str, Any]:
             "training": TrainingConfig(steps=2, batch_size=4, steps_per_epoch=1),
             "evaluation": FlowEvaluationConfig(batch_size=4),
         }
-    # The paper's prior has a thirtieth of its flow's parameters; this one has no more of these.
-    prior = PriorConfig(filters=8, layers=1, kernel_sizes=(3,), dilations=(1,))
+    # The paper's prior has a thirtieth of its flow's parameters; these have no more of theirs. Its
+    # steps come one after the other, so the flow beside them must not be too small either.
+    sizes = {"quick": (6, 64, 4, 600), "embedded": (8, 96, 8, 2400)}
+    steps, filters, prior_filters, length = sizes[preset]
+    prior = PriorConfig(filters=prior_filters, layers=1, kernel_sizes=(3,), dilations=(1,))
     # Scales sigmoid(r + 2) have no lower bound. Trained so, flows of rendered scenes (quick) drew
     # NaN in most samples of the mAR prior: far from the data, the last couplings divide by 0.
     coupling = "bounded_affine"
-    steps, filters, length = {"quick": (4, 48, 1000), "embedded": (8, 96, 2400)}[preset]
     return {
         "seeds": 3,
         "model": FlowConfig(coupling=coupling, steps=steps, filters=filters, prior=prior),
