@@ -92,7 +92,7 @@ def config(preset: str) -> RecipeConfig:
             training=TrainingConfig(steps=2, batch_size=16, steps_per_epoch=1),
         )
     steps, couplings, width, architectures = {
-        "quick": (1500, 8, 64, ("real_nvp", "mixture_cdf", "maf")),
+        "quick": (1500, 8, 64, ("real_nvp", "mixture_cdf")),
         "embedded": (10_000, 12, 128, ARCHITECTURES),
         "paper": (50_000, 16, 256, ARCHITECTURES),
     }[preset]
