@@ -131,7 +131,6 @@ def _smoke() -> Dict[str, Any]:
     )
     return {
         "models": ("lnfmm", "ag_cvae"),
-        "seeds": 2,
         "minimum_count": 1,
         "caption_length": 12,
         "model": model,
