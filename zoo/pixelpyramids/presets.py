@@ -62,7 +62,7 @@ def pyramid_presets(preset: str) -> Dict[str, Any]:
             200,
             8,
         ),
-        "embedded": ({"u_net_depth": 2, "features": 24, "filters": 28, "layers": 2}, 4000, 16),
+        "embedded": ({"u_net_depth": 2, "features": 32, "filters": 36, "layers": 1}, 4000, 16),
     }[preset]
     few_steps = {"seeds": 3, "beta_1": 0.9, "beta_2": 0.99} if preset == "quick" else {}
     return {
