@@ -16,21 +16,9 @@ patches, which the paper has not.
 from __future__ import annotations
 
 import dataclasses
-import json
-import pathlib
-from typing import Dict
 
 from tfgen.data import Splits, photos
-from tfgen.training import RunDirectory, load_config
-from zoo.agave import (
-    AGAVE,
-    AGAVEStudyConfig,
-    agave_presets,
-    agave_study,
-    compare_agave,
-    export_agave,
-    load_agave,
-)
+from zoo.agave import AGAVEJob, AGAVEStudyConfig, agave_presets
 
 PRESETS = ("smoke", "quick", "embedded", "paper")
 SYSTEM = "agave"
@@ -71,36 +59,6 @@ def load_data(config: RecipeConfig) -> Splits:
     )
 
 
-def run(config: RecipeConfig, run: RunDirectory) -> Dict[str, float]:
-    """Trains all variants, measures, reports, exports, draws; the numbers of report.json."""
-    return agave_study(config, load_data(config), run, DRAWS, max_megabytes=_limit(config))
-
-
-def evaluate(run: RunDirectory) -> Dict[str, float]:
-    """Measures a finished run again, on its test split."""
-    config = read_config(run)
-    return compare_agave(config, load_data(config), run).numbers
-
-
-def load_model(run: RunDirectory) -> AGAVE:
-    """The exported model: the main variant, of the first seed."""
-    config = read_config(run)
-    return load_agave(config, config.main, config.seed, load_data(config).train, run)
-
-
-def export(run: RunDirectory, directory: pathlib.Path) -> pathlib.Path:
-    """Exports a finished run as the next version of directory."""
-    config = read_config(run)
-    numbers = json.loads((run.path / "report.json").read_text(encoding="utf-8"))
-    data = load_data(config)
-    model = load_agave(config, config.main, config.seed, data.train, run)
-    return export_agave(config, model, numbers, data, directory, DRAWS, _limit(config))
-
-
-def read_config(run: RunDirectory) -> RecipeConfig:
-    """The configuration that a run was started with."""
-    return load_config(RecipeConfig(), run.config_file)
-
-
-def _limit(config):
-    return None if config.preset == "paper" else MAX_MEGABYTES
+JOB = AGAVEJob(RecipeConfig, load_data, MAX_MEGABYTES, summary=DRAWS)
+run, evaluate, load_model = JOB.run, JOB.evaluate, JOB.load_model
+export, read_config = JOB.export, JOB.read_config

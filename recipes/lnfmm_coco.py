@@ -24,11 +24,8 @@ own few images in COCO's layout.
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
-import pathlib
 import tempfile
-from typing import Dict
 
 import tensorflow as tf
 
@@ -42,17 +39,13 @@ from tfgen.data import (
     scenes,
     write_scenes,
 )
-from tfgen.training import Config, ConfigError, RunDirectory, load_config
+from tfgen.training import Config, ConfigError
 from zoo.lnfmm import (
-    LNFMM,
+    CaptionJob,
     CaptionNetworkConfig,
     CaptionStudyConfig,
     LNFMMConfig,
     caption_presets,
-    caption_study,
-    export_lnfmm,
-    load_first,
-    measure_captions,
 )
 
 PRESETS = ("smoke", "paper")
@@ -133,37 +126,6 @@ def load_data(config: RecipeConfig) -> Splits:
     return splits.map(prepared)
 
 
-def run(config: RecipeConfig, run: RunDirectory) -> Dict[str, float]:
-    """Trains, measures, draws, exports; returns the numbers of report.json."""
-    return caption_study(config, load_data(config), run, DRAWS)
-
-
-def evaluate(run: RunDirectory) -> Dict[str, float]:
-    """Measures a finished run again, on its test split."""
-    config = read_config(run)
-    return measure_captions(config, load_data(config), run).numbers
-
-
-def load_model(run: RunDirectory) -> LNFMM:
-    """The exported model, the first of the comparison."""
-    config = read_config(run)
-    return load_first(config, load_data(config), run)
-
-
-def export(run: RunDirectory, directory: pathlib.Path) -> pathlib.Path:
-    """Exports a finished run as the next version of directory."""
-    config = read_config(run)
-    numbers = json.loads((run.path / "report.json").read_text(encoding="utf-8"))
-    data = load_data(config)
-    model = load_first(config, data, run)
-    return export_lnfmm(config, model, numbers, data, directory, DRAWS)
-
-
-def read_config(run: RunDirectory) -> RecipeConfig:
-    """The configuration that a run was started with."""
-    return load_config(RecipeConfig(), run.config_file)
-
-
 def _few_scenes(size: int) -> Splits:
     """Scenes, by way of files in COCO's layout."""
     few = scenes(size, train=8, validation=4, test=4, held_out=0, jit_compile=False)
@@ -184,3 +146,8 @@ def _resized(source: Source, size: int) -> Source:
 
     features = {**source.features, "image": tf.TensorSpec([size, size, 3], tf.uint8)}
     return Source(source.count, load, features, source.redraw)
+
+
+JOB = CaptionJob(RecipeConfig, load_data, summary=DRAWS)
+run, evaluate, load_model = JOB.run, JOB.evaluate, JOB.load_model
+export, read_config = JOB.export, JOB.read_config

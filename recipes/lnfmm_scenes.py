@@ -35,33 +35,15 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import json
 import pathlib
-from typing import Dict
 
 import tensorflow as tf
 
 from tfgen import serving
-from tfgen.data import (
-    SceneSplits,
-    Source,
-    check_scene_caption,
-    describe_scene,
-    in_memory,
-    scenes,
-)
-from tfgen.training import Config, RunDirectory, load_config
+from tfgen.data import SceneSplits, Source, check_scene_caption, describe_scene, in_memory, scenes
+from tfgen.training import Config
 from zoo.attribute_classifier import named_and_seen
-from zoo.lnfmm import (
-    LNFMM,
-    CaptionStudyConfig,
-    Judges,
-    caption_presets,
-    caption_study,
-    export_lnfmm,
-    load_first,
-    measure_captions,
-)
+from zoo.lnfmm import CaptionJob, CaptionStudyConfig, Judges, caption_presets
 
 PRESETS = ("smoke", "quick", "embedded", "paper")
 SYSTEM = "lnfmm"
@@ -131,11 +113,17 @@ def load_data(config: RecipeConfig) -> SceneSplits:
     return splits.map(keep)
 
 
-def run(config: RecipeConfig, run: RunDirectory) -> Dict[str, float]:
-    """Trains, measures, draws, exports; returns the numbers of report.json."""
-    data = load_data(config)
-    contexts = data.description["contexts"]
-    return caption_study(config, data, run, DRAWS, judges(data), _limit(config), contexts)
+def _with_objects(source: Source, kinds: int) -> Source:
+    """Adds "objects", float32 [kinds], how many objects of each kind there are."""
+
+    def load(indices):
+        features = source.load(indices)
+        # Where there is no object, the kind is -1, and its row of zeros.
+        objects = tf.reduce_sum(tf.one_hot(features["kinds"], kinds), 1)
+        return {**features, "objects": objects}
+
+    features = {**source.features, "objects": tf.TensorSpec([kinds], tf.float32)}
+    return Source(source.count, load, features)
 
 
 def judges(data: SceneSplits) -> Judges:
@@ -150,45 +138,13 @@ def judges(data: SceneSplits) -> Judges:
     return Judges(lambda index, text: check_scene_caption(text, known[index]).true, sees)
 
 
-def evaluate(run: RunDirectory) -> Dict[str, float]:
-    """Measures a finished run again, on its test split."""
-    config = read_config(run)
-    data = load_data(config)
-    return measure_captions(config, data, run, judges(data)).numbers
+class SceneJob(CaptionJob):
+    """Captions are judged by who knows the scenes, and shared codes coloured by context."""
+
+    def judged(self, data):
+        return {"judges": judges(data), "contexts": data.description["contexts"]}
 
 
-def load_model(run: RunDirectory) -> LNFMM:
-    """The exported model, the first of the comparison."""
-    config = read_config(run)
-    return load_first(config, load_data(config), run)
-
-
-def export(run: RunDirectory, directory: pathlib.Path) -> pathlib.Path:
-    """Exports a finished run as the next version of directory."""
-    config = read_config(run)
-    numbers = json.loads((run.path / "report.json").read_text(encoding="utf-8"))
-    data = load_data(config)
-    model = load_first(config, data, run)
-    return export_lnfmm(config, model, numbers, data, directory, DRAWS, _limit(config))
-
-
-def read_config(run: RunDirectory) -> RecipeConfig:
-    """The configuration that a run was started with."""
-    return load_config(RecipeConfig(), run.config_file)
-
-
-def _with_objects(source: Source, kinds: int) -> Source:
-    """Adds "objects", float32 [kinds], how many objects of each kind there are."""
-
-    def load(indices):
-        features = source.load(indices)
-        # Where there is no object, the kind is -1, and its row of zeros.
-        objects = tf.reduce_sum(tf.one_hot(features["kinds"], kinds), 1)
-        return {**features, "objects": objects}
-
-    features = {**source.features, "objects": tf.TensorSpec([kinds], tf.float32)}
-    return Source(source.count, load, features)
-
-
-def _limit(config):
-    return None if config.preset == "paper" else MAX_MEGABYTES
+JOB = SceneJob(RecipeConfig, load_data, MAX_MEGABYTES, summary=DRAWS)
+run, evaluate, load_model = JOB.run, JOB.evaluate, JOB.load_model
+export, read_config = JOB.export, JOB.read_config

@@ -26,23 +26,11 @@ paper): --set model.architecture=gated.
 from __future__ import annotations
 
 import dataclasses
-import json
-import pathlib
-from typing import Dict
 
 from tfgen.data import Splits
-from tfgen.training import RunDirectory, ScheduleConfig, TrainingConfig, load_config
+from tfgen.training import ScheduleConfig, TrainingConfig
 from zoo.mar_scf import ImageSetConfig, load_image_set
-from zoo.pixelcnn import (
-    PixelCNN,
-    PixelCNNConfig,
-    PixelCNNEvaluationConfig,
-    StudyConfig,
-    export_pixel_cnn,
-    load_pixel_cnn,
-    measure_study,
-    study,
-)
+from zoo.pixelcnn import PixelCNNConfig, PixelCNNEvaluationConfig, PixelCNNJob, StudyConfig
 
 PRESETS = ("smoke", "quick", "embedded", "paper")
 SYSTEM = "pixelcnn"
@@ -107,32 +95,6 @@ def load_data(config: RecipeConfig) -> Splits:
     return load_image_set("cifar10", config)
 
 
-def run(config: RecipeConfig, run: RunDirectory) -> Dict[str, float]:
-    """Trains, measures, draws, exports; returns the numbers of report.json."""
-    return study(config, load_data(config), run, DRAWS)
-
-
-def evaluate(run: RunDirectory) -> Dict[str, float]:
-    """Measures a finished run again, on its test split."""
-    config = read_config(run)
-    return measure_study(config, load_data(config), run)
-
-
-def load_model(run: RunDirectory) -> PixelCNN:
-    """The exported model, of the first seed."""
-    config = read_config(run)
-    return load_pixel_cnn(config, config.seed, load_data(config).train, run)
-
-
-def export(run: RunDirectory, directory: pathlib.Path) -> pathlib.Path:
-    """Exports a finished run as the next version of directory."""
-    config = read_config(run)
-    numbers = json.loads((run.path / "report.json").read_text(encoding="utf-8"))
-    data = load_data(config)
-    model = load_pixel_cnn(config, config.seed, data.train, run)
-    return export_pixel_cnn(config, model, numbers, data, directory, DRAWS)
-
-
-def read_config(run: RunDirectory) -> RecipeConfig:
-    """The configuration that a run was started with."""
-    return load_config(RecipeConfig(), run.config_file)
+JOB = PixelCNNJob(RecipeConfig, load_data, summary=DRAWS)
+run, evaluate, load_model = JOB.run, JOB.evaluate, JOB.load_model
+export, read_config = JOB.export, JOB.read_config

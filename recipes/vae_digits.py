@@ -25,23 +25,10 @@ For comparison, on the same test images: flows of the recipe mar_scf_digits, qui
 from __future__ import annotations
 
 import dataclasses
-import json
-import pathlib
-from typing import Dict
 
 from tfgen.data import Splits, digits
-from tfgen.training import RunDirectory, TrainingConfig, load_config
-from zoo.vae import (
-    VAE,
-    LatentPriorConfig,
-    PriorStudyConfig,
-    VAEConfig,
-    VAEEvaluationConfig,
-    compare_priors,
-    export_vae,
-    load_vae,
-    prior_study,
-)
+from tfgen.training import TrainingConfig
+from zoo.vae import LatentPriorConfig, PriorJob, PriorStudyConfig, VAEConfig, VAEEvaluationConfig
 
 PRESETS = ("smoke", "quick", "embedded", "paper")
 SYSTEM = "vae"
@@ -152,30 +139,6 @@ def load_data(config: RecipeConfig) -> Splits:
     return digits()
 
 
-def run(config: RecipeConfig, run: RunDirectory) -> Dict[str, float]:
-    """Trains all variants, measures, draws, exports; the numbers of report.json."""
-    return prior_study(config, load_data(config), run, DRAWS)
-
-
-def evaluate(run: RunDirectory) -> Dict[str, float]:
-    """Measures a finished run again, on its test split."""
-    config = read_config(run)
-    return compare_priors(config, load_data(config), run)[0]
-
-
-def load_model(run: RunDirectory) -> VAE:
-    """The exported model: the last variant, of the first seed."""
-    config = read_config(run)
-    return load_vae(config, config.variants[-1], config.seed, load_data(config).train, run)
-
-
-def export(run: RunDirectory, directory: pathlib.Path) -> pathlib.Path:
-    """Exports a finished run as the next version of directory."""
-    config = read_config(run)
-    numbers = json.loads((run.path / "report.json").read_text(encoding="utf-8"))
-    return export_vae(config, load_model(run), numbers, load_data(config), directory, DRAWS)
-
-
-def read_config(run: RunDirectory) -> RecipeConfig:
-    """The configuration that a run was started with."""
-    return load_config(RecipeConfig(), run.config_file)
+JOB = PriorJob(RecipeConfig, load_data, summary=DRAWS)
+run, evaluate, load_model = JOB.run, JOB.evaluate, JOB.load_model
+export, read_config = JOB.export, JOB.read_config

@@ -38,14 +38,7 @@ from typing import Dict
 import tensorflow as tf
 
 from tfgen import serving
-from tfgen.data import (
-    Splits,
-    Vocabulary,
-    clevr_folder,
-    in_memory,
-    one_object,
-    two_objects,
-)
+from tfgen.data import Splits, Vocabulary, clevr_folder, in_memory, one_object, two_objects
 from tfgen.data.two_objects_text import SLOTS, VOCABULARY
 from tfgen.training import (
     Config,

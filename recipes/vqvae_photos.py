@@ -18,22 +18,10 @@ sizes of the VQ-VAE of CIFAR-10 (8x8 codes of 512, 256 filters), on these patche
 from __future__ import annotations
 
 import dataclasses
-import json
-import pathlib
-from typing import Dict
 
 from tfgen.data import Splits, photos
-from tfgen.training import RunDirectory, TrainingConfig, load_config
-from zoo.vae import (
-    VQVAE,
-    VAEEvaluationConfig,
-    VQStudyConfig,
-    VQVAEConfig,
-    export_vq_vae,
-    load_vq_vae,
-    measure_vq_study,
-    vq_study,
-)
+from tfgen.training import TrainingConfig
+from zoo.vae import VAEEvaluationConfig, VQJob, VQStudyConfig, VQVAEConfig
 
 PRESETS = ("smoke", "quick", "embedded", "paper")
 SYSTEM = "vae"
@@ -124,35 +112,6 @@ def load_data(config: RecipeConfig) -> Splits:
     )
 
 
-def run(config: RecipeConfig, run: RunDirectory) -> Dict[str, float]:
-    """Trains from each seed, measures, draws, exports; the numbers of report.json."""
-    return vq_study(config, load_data(config), run, DRAWS, _limit(config))
-
-
-def evaluate(run: RunDirectory) -> Dict[str, float]:
-    """Measures a finished run again, on its test split."""
-    config = read_config(run)
-    return measure_vq_study(config, load_data(config), run)[0]
-
-
-def load_model(run: RunDirectory) -> VQVAE:
-    """The exported model, of the first seed."""
-    config = read_config(run)
-    return load_vq_vae(config, config.seed, load_data(config).train, run)
-
-
-def export(run: RunDirectory, directory: pathlib.Path) -> pathlib.Path:
-    """Exports a finished run as the next version of directory."""
-    config = read_config(run)
-    numbers = json.loads((run.path / "report.json").read_text(encoding="utf-8"))
-    model, data = load_model(run), load_data(config)
-    return export_vq_vae(config, model, numbers, data, directory, DRAWS, _limit(config))
-
-
-def read_config(run: RunDirectory) -> RecipeConfig:
-    """The configuration that a run was started with."""
-    return load_config(RecipeConfig(), run.config_file)
-
-
-def _limit(config):
-    return None if config.preset == "paper" else MAX_MEGABYTES
+JOB = VQJob(RecipeConfig, load_data, MAX_MEGABYTES, summary=DRAWS)
+run, evaluate, load_model = JOB.run, JOB.evaluate, JOB.load_model
+export, read_config = JOB.export, JOB.read_config

@@ -15,7 +15,7 @@ from recipes.command_line import main
 from tfgen import serving
 from tfgen.data import write_cifar10
 from tfgen.training import ConfigError, RunDirectory, load_config
-from zoo.agave import AGAVE, collapse_step, train_agave, trainings, variant_model
+from zoo.agave import AGAVE, collapse_step, load_agave, train_agave, trainings, variant_model
 
 PRESETS = ("smoke", "quick", "embedded", "paper")
 # Image side, channels and values of a pixel.
@@ -193,7 +193,7 @@ class TestDigitsRun:
             train_agave(config, data, run, [Stop()])
         assert [row["step"] for row in run.history("lambda_8_0")] == [1]
         train_agave(config, data, run)
-        again = digits_recipe.load_agave(config, "lambda_8", 0, data.train, run)
+        again = load_agave(config, "lambda_8", 0, data.train, run)
         for ours, wanted in zip(
             again.get_weights(), digits_recipe.load_model(finished).get_weights()
         ):

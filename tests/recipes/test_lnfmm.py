@@ -23,7 +23,7 @@ PRESETS = ("smoke", "quick", "embedded", "paper")
 @pytest.fixture(scope="module", autouse=True)
 def rendered_once():
     """All tests of this file see the same few scenes; rendering is tested elsewhere."""
-    known, load = {}, scenes_recipe.load_data
+    known, load = {}, scenes_recipe.JOB.load_data
 
     def load_once(config):
         key = str(config.data.as_dict())
@@ -32,7 +32,7 @@ def rendered_once():
         return known[key]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(scenes_recipe, "load_data", load_once)
+        patch.setattr(scenes_recipe.JOB, "load_data", load_once)
         yield
 
 

@@ -16,12 +16,14 @@ from zoo.agave.evaluation import (
     measure_importance_bound,
     measure_interpolation,
 )
+from zoo.agave.job import AGAVEJob
 from zoo.agave.model import AGAVE, Pictures
 from zoo.agave.presets import agave_presets, paper_presets
 from zoo.agave.study import agave_study, export_agave
 from zoo.agave.variants import AGAVEStudyConfig, trainings, variant_model
 
 __all__ = [
+    "AGAVEJob",
     "AGAVE",
     "AGAVEComparison",
     "AGAVEConfig",

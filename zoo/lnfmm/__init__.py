@@ -25,6 +25,7 @@ from zoo.lnfmm.evaluation import (
 from zoo.lnfmm.flow_prior import FlowPrior, gaussian_log_prob
 from zoo.lnfmm.image_evaluation import closest_distance, draw_for_texts, judged_numbers
 from zoo.lnfmm.image_networks import FeatureEncoder, ImageDecoder, ImageEncoder, SelfAttention
+from zoo.lnfmm.job import CaptionJob
 from zoo.lnfmm.measurement import CaptionComparison, Judges, measure_captions, summarise
 from zoo.lnfmm.model import LNFMM
 from zoo.lnfmm.presets import caption_presets
@@ -34,6 +35,7 @@ from zoo.lnfmm.text_networks import TextNetworks
 from zoo.lnfmm.unpaired import partly_paired
 
 __all__ = [
+    "CaptionJob",
     "CaptionComparison",
     "CaptionEvaluationConfig",
     "CaptionNetworkConfig",

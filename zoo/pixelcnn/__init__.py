@@ -2,6 +2,7 @@
 
 from zoo.pixelcnn.config import PixelCNNConfig
 from zoo.pixelcnn.evaluation import PixelCNNEvaluationConfig, measure_pixel_cnn
+from zoo.pixelcnn.job import PixelCNNJob
 from zoo.pixelcnn.model import PixelCNN
 from zoo.pixelcnn.reporting import draw_study, study_report
 from zoo.pixelcnn.study import (
@@ -13,6 +14,7 @@ from zoo.pixelcnn.study import (
 )
 
 __all__ = [
+    "PixelCNNJob",
     "PixelCNN",
     "PixelCNNConfig",
     "PixelCNNEvaluationConfig",

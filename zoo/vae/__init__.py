@@ -4,11 +4,13 @@ from zoo.vae.comparison import PriorStudyConfig, compare_priors, load_vae, train
 from zoo.vae.config import LatentPriorConfig, VAEConfig
 from zoo.vae.evaluation import VAEEvaluationConfig, measure_vae, measure_vq_vae
 from zoo.vae.hierarchy import Inference
+from zoo.vae.job import PriorJob
 from zoo.vae.likelihood import Likelihood
 from zoo.vae.model import VAE
 from zoo.vae.study import export_vae, prior_study
 from zoo.vae.vq_autoencoder import VQAutoencoder
 from zoo.vae.vq_config import VQVAEConfig
+from zoo.vae.vq_job import VQJob
 from zoo.vae.vq_study import (
     VQStudyConfig,
     export_vq_vae,
@@ -19,6 +21,8 @@ from zoo.vae.vq_study import (
 from zoo.vae.vq_vae import VQVAE
 
 __all__ = [
+    "VQJob",
+    "PriorJob",
     "VAE",
     "VQVAE",
     "Inference",
