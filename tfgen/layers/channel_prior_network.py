@@ -13,7 +13,7 @@ from tfgen.layers.conv_lstm_matrices import ConvLSTMMatrices
 __all__ = ["ChannelPriorNetwork"]
 
 # Maps of up to as many pixels times filters are stepped through by matrix products.
-SMALL_MAPS = 256
+SMALL_MAPS = 128
 
 
 class ChannelPriorNetwork(tf.keras.layers.Layer):

@@ -108,6 +108,7 @@ class ConvLSTMMatrices:
             else:
                 gates = tf.matmul(tf.concat([hidden, state[index][0]], 1), matrix)
             cell = None if state is None else state[index][1]
-            new_state.append(self._cell(gates + bias, cell, peepholes))
+            gates = tf.split(gates + bias, 4, axis=-1)
+            new_state.append(self._cell(gates, cell, peepholes))
             hidden = new_state[-1][0]
         return hidden, tuple(new_state)
