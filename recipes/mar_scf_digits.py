@@ -6,15 +6,15 @@ Trains the same flow (affine couplings, Glow's steps) with a Gaussian prior and 
 for equal steps, on scikit-learn's 8x8 digits of 17 grey levels, from three seeds, and measures
 bits/dim of the discrete pixels on the test split.
 
-quick, 3 seeds, 443 s on two busy CPU cores, bits/dim on the 300 test digits, 10 draws of noise:
+quick, 3 seeds, 406 s on two busy CPU cores, bits/dim on the 300 test digits, 10 draws of noise:
 
     Gaussian prior    2.498 ± 0.065      76 848 parameters
-    mAR prior         2.449 ± 0.079      84 800 parameters
-    difference        0.050 ± 0.019      of the same seed; 0.030 at least
+    mAR prior         2.461 ± 0.076      79 676 parameters
+    difference        0.037 ± 0.013      of the same seed; 0.022 at least
 
-Sampling 32 digits takes 1.9 times as long: 10 steps one after the other beside a small flow. With
-the paper's prior (32 filters, 3 layers: 459 736 parameters in all) the difference was the same,
-0.050 ± 0.026, and sampling took 3.7 times as long. embedded has not been run.
+Sampling 32 digits takes 1.3 to 1.4 times as long on two idle cores (1.6 in the run, which was not
+alone). With 8 filters in the prior the difference was 0.050 ± 0.019, and with the paper's 32 filters
+and 3 layers (459 736 parameters in all) 0.050 ± 0.026. embedded has not been run.
 
 Other flows, with --set "priors=[gaussian]" seeds=1 and model.levels=1; short trials, bits/dim of 5
 draws of noise (the samples of Flow++ have strokes, those of NICE hardly):

@@ -6,16 +6,18 @@ Trains the same flow (affine couplings, Glow's steps) with a Gaussian prior and 
 for equal steps, on patches of 32x32 pixels of two real photographs, from several seeds, and
 measures bits/dim of the discrete pixels on patches of other regions of the photographs.
 
-quick, 3 seeds, 840 s on two cores busy with as much again, bits/dim on 2000 test patches, mean and
-standard deviation over the seeds:
+quick, 3 seeds, 24 minutes of which it stood still or shared its two cores for about 16, bits/dim on
+2000 test patches, mean and standard deviation over the seeds:
 
-    Gaussian prior    3.811 ± 0.024      261 456 parameters
-    mAR prior         3.613 ± 0.011      277 366 parameters
-    difference        0.198 ± 0.014      of the same seed; 0.185 at least
+    Gaussian prior    3.702 ± 0.023      534 456 parameters
+    mAR prior         3.608 ± 0.017      540 690 parameters
+    difference        0.094 ± 0.008      of the same seed; 0.084 at least
 
-Sampling 32 patches takes 2.4 times as long: 66 steps one after the other beside a small flow.
-embedded has not been run. With scales sigmoid(r + 2), that have no lower bound
-(model.coupling=affine), the numbers were 4.110 ± 0.017 and 3.744 ± 0.030.
+Sampling takes 1.4 times as long on two idle cores, as in mar_scf_two_objects, whose flow has the same
+sizes. embedded has not been run. With smaller flows (4 steps, 48 filters) beside a prior of 8 filters
+the difference was 0.198 ± 0.014 and sampling took 2.4 times as long; there, with scales
+sigmoid(r + 2) that have no lower bound (model.coupling=affine), bits/dim were 4.110 ± 0.017 and
+3.744 ± 0.030.
 """
 
 from __future__ import annotations

@@ -6,23 +6,25 @@ Trains the same flow (affine couplings, Glow's steps) with a Gaussian prior and 
 for equal steps, on pictures of two objects of 32x32 pixels, from several seeds, and measures
 bits/dim of the discrete pixels on the test split.
 
-quick, 3 seeds, 845 s on two cores busy with as much again, bits/dim on 2000 test pictures, mean and
+quick, 3 seeds, 709 s on two cores of which tests took one, bits/dim on 2000 test pictures, mean and
 standard deviation over the seeds:
 
-    Gaussian prior    2.709 ± 0.024      261 456 parameters
-    mAR prior         2.532 ± 0.006      277 366 parameters
-    difference        0.177 ± 0.028      of the same seed; 0.150 at least
+    Gaussian prior    2.568 ± 0.026      534 456 parameters
+    mAR prior         2.494 ± 0.020      540 690 parameters
+    difference        0.075 ± 0.007      of the same seed; 0.067 at least
 
-Sampling 32 pictures takes 2.8 times as long, 3.1 on two idle cores: 66 steps one after the other
-beside a small flow.
+Sampling 32 pictures takes 1.4 times as long on two idle cores (1.39 to 1.42, weights as they start;
+the run itself, beside tests and before steps took slices, 1.6).
 
 embedded, 1 seed (--set seeds=1), 1192 s on two cores busy with as much again, 2000 test pictures:
 
     Gaussian prior    1.849      1 128 864 parameters
-    mAR prior         1.832      1 144 774 parameters; sampling 1.8 times as long on two idle
-                                 cores, 1.5 with one thread
+    mAR prior         1.832      1 144 774 parameters; sampling 1.43 to 1.46 times as long on two
+                                 idle cores
 
-saved_models/mar_scf_two_objects is the flow with the mAR prior of that run. In quick, with scales
+saved_models/mar_scf_two_objects is the flow with the mAR prior of that run; its graph and its card
+are of before the steps were made faster. With smaller flows (4 steps, 48 filters) beside a prior of
+8 filters the difference was 0.177 ± 0.028 and sampling took 3.1 times as long. There, with scales
 sigmoid(r + 2) that have no lower bound (model.coupling=affine), the numbers were 3.161 ± 0.048 and
 2.739 ± 0.023, and most samples of the mAR prior were NaN.
 """
