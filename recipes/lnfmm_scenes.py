@@ -29,11 +29,11 @@ of 100 samples; the rest of the five best-ranked; log p(text | image) a bound in
     CVAE             1.286 1.521       0.477 0.593    0.753     0.739   0.357  0.042   -16.0
     LNFMM-MSE        1.314 1.721       0.453 0.618    0.754     0.429   0.532  0.046   -21.7
 
-So the order of the thesis shows in diversity, and in the best of 100, not of 20; the alignment flow is
-not above a squared distance. Images drawn for captions show the context that is asked for in 78.5 %
-(84.0 % for LNFMM-MSE, 20 % by chance) and the objects in 4.7 % (5.5 %; 2.1 % by chance). Trials of 400
-steps had 0.823 for LNFMM, 0.671 for the CVAE, and 1.025 for a CVAE whose KL counts a fifth
-(baseline_kl_weight=0.2), which uses its latents more.
+So the order of the thesis shows in diversity, and in the best of 100, not of 20; the alignment flow
+is not above a squared distance. Images drawn for captions show the context that is asked for in
+78.5 % (84.0 % for LNFMM-MSE, 20 % by chance) and the objects in 4.7 % (5.5 %; 2.1 % by chance).
+Trials of 400 steps had 0.823 for LNFMM, 0.671 for the CVAE, and 1.025 for a CVAE whose KL counts a
+fifth (baseline_kl_weight=0.2), which uses its latents more.
 """
 
 from __future__ import annotations

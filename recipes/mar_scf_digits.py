@@ -13,8 +13,8 @@ quick, 3 seeds, 406 s on two busy CPU cores, bits/dim on the 300 test digits, 10
     difference        0.037 ± 0.013      of the same seed; 0.022 at least
 
 Sampling 32 digits takes 1.3 to 1.4 times as long on two idle cores (1.6 in the run, which was not
-alone). With 8 filters in the prior the difference was 0.050 ± 0.019, and with the paper's 32 filters
-and 3 layers (459 736 parameters in all) 0.050 ± 0.026. embedded has not been run.
+alone). With 8 filters in the prior the difference was 0.050 ± 0.019, and with the paper's 32
+filters and 3 layers (459 736 parameters in all) 0.050 ± 0.026. embedded has not been run.
 
 Other flows, with --set "priors=[gaussian]" seeds=1 and model.levels=1; short trials, bits/dim of 5
 draws of noise (the samples of Flow++ have strokes, those of NICE hardly):

@@ -13,9 +13,9 @@ quick, 3 seeds, 24 minutes of which it stood still or shared its two cores for a
     mAR prior         3.608 ± 0.017      540 690 parameters
     difference        0.094 ± 0.008      of the same seed; 0.084 at least
 
-Sampling takes 1.4 times as long on two idle cores, as in mar_scf_two_objects, whose flow has the same
-sizes. embedded has not been run. With smaller flows (4 steps, 48 filters) beside a prior of 8 filters
-the difference was 0.198 ± 0.014 and sampling took 2.4 times as long; there, with scales
+Sampling takes 1.4 times as long on two idle cores, as in mar_scf_two_objects, whose flow has the
+same sizes. embedded has not been run. With smaller flows (4 steps, 48 filters) beside a prior of 8
+filters the difference was 0.198 ± 0.014 and sampling took 2.4 times as long; there, with scales
 sigmoid(r + 2) that have no lower bound (model.coupling=affine), bits/dim were 4.110 ± 0.017 and
 3.744 ± 0.030.
 """
