@@ -39,23 +39,17 @@ grows as 1 / |code| and was 65 times the discriminator's, which told every text 
 from __future__ import annotations
 
 import dataclasses
-import json
-import pathlib
 from typing import Any, Dict
 
-from tfgen.data import SceneSplits, Source, in_memory, scenes
-from tfgen.training import RunDirectory, ScheduleConfig, TrainingConfig, load_config
+from tfgen.data import SceneSplits, in_memory, scenes
+from tfgen.training import ScheduleConfig, TrainingConfig
 from zoo.jwae import (
-    JWAE,
     AlignmentConfig,
+    AlignmentJob,
     ImagePathConfig,
     JWAEConfig,
     RetrievalConfig,
     TextPathConfig,
-    alignment_study,
-    export_aligned,
-    load_first,
-    measure_study,
 )
 
 PRESETS = ("smoke", "quick", "embedded", "paper")
@@ -170,51 +164,6 @@ def load_data(config: RecipeConfig) -> SceneSplits:
     return splits.map(lambda source: in_memory(source, config.cache or None))
 
 
-def run(config: RecipeConfig, run: RunDirectory) -> Dict[str, float]:
-    """Trains all methods, measures, draws, exports; the numbers of report.json."""
-    data = load_data(config)
-    return alignment_study(
-        config,
-        data,
-        _tests(data),
-        run,
-        MATCHES,
-        _example(data),
-        labels="context",
-        label_names=data.description["contexts"],
-        max_megabytes=_limit(config),
-    )
-
-
-def evaluate(run: RunDirectory) -> Dict[str, float]:
-    """Measures a finished run again, on its test split and on the unseen combinations."""
-    config = read_config(run)
-    data = load_data(config)
-    return measure_study(config, data, _tests(data), run)
-
-
-def load_model(run: RunDirectory) -> JWAE:
-    """The exported model: the first method with the first share of labels, of the first seed."""
-    config = read_config(run)
-    return load_first(config, load_data(config), run)
-
-
-def export(run: RunDirectory, directory: pathlib.Path) -> pathlib.Path:
-    """Exports a finished run as the next version of directory."""
-    config = read_config(run)
-    data = load_data(config)
-    numbers = json.loads((run.path / "report.json").read_text(encoding="utf-8"))
-    model = load_first(config, data, run)
-    return export_aligned(
-        config, model, numbers, data, directory, MATCHES, _example(data), _limit(config)
-    )
-
-
-def read_config(run: RunDirectory) -> RecipeConfig:
-    """The configuration that a run was started with."""
-    return load_config(RecipeConfig(), run.config_file)
-
-
 def _model(image_size, patch_size, width, units, state, code_size, discriminator_every=3):
     return JWAEConfig(
         code_size=code_size,
@@ -246,13 +195,18 @@ def _weights():
     }
 
 
-def _tests(data: SceneSplits) -> Dict[str, Source]:
-    return {"test": data.test, "held_out": data.held_out}
+class SceneAlignmentJob(AlignmentJob):
+    """Also measures on combinations never seen together, and colours codes by context."""
+
+    def tests(self, data):
+        return {"test": data.test, "held_out": data.held_out}
+
+    def labelled(self, data):
+        return {"labels": "context", "label_names": data.description["contexts"]}
 
 
-def _example(data: SceneSplits) -> str:
-    return next(iter(data.test.batches(1)))["captions"].numpy()[0, 0].decode()
-
-
-def _limit(config):
-    return None if config.preset == "paper" else MAX_MEGABYTES
+JOB = SceneAlignmentJob(
+    RecipeConfig, load_data, MAX_MEGABYTES, summary=MATCHES, example="a red block by the sea"
+)
+run, evaluate, load_model = JOB.run, JOB.evaluate, JOB.load_model
+export, read_config = JOB.export, JOB.read_config

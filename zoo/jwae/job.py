@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pathlib
-from typing import Dict
+from typing import Any, Dict
 
 from tfgen.training import Job, RunDirectory
 from zoo.jwae.model import JWAE
@@ -21,11 +21,11 @@ class AlignmentJob(Job):
     """
 
     def study(self, config, data, run: RunDirectory) -> Dict[str, float]:
-        tests = {"test": data.test}
-        return alignment_study(config, data, tests, run, **self.export_settings(config))
+        settings = {**self.labelled(data), **self.export_settings(config)}
+        return alignment_study(config, data, self.tests(data), run, **settings)
 
     def measure(self, config, data, run: RunDirectory) -> Dict[str, float]:
-        return measure_study(config, data, {"test": data.test}, run)
+        return measure_study(config, data, self.tests(data), run)
 
     def load(self, config, data, run: RunDirectory) -> JWAE:
         return load_first(config, data, run)
@@ -33,3 +33,12 @@ class AlignmentJob(Job):
     def write(self, config, data, model, numbers, directory) -> pathlib.Path:
         settings = self.export_settings(config)
         return export_aligned(config, model, numbers, data, directory, **settings)
+
+    def tests(self, data) -> Dict[str, Any]:
+        """name -> source that is measured on."""
+        return {"test": data.test}
+
+    def labelled(self, data) -> Dict[str, Any]:
+        """The arguments `labels` and `label_names` of `alignment_study`; none without classes."""
+        del data
+        return {}
