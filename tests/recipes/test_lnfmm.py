@@ -13,9 +13,10 @@ import recipes.lnfmm_coco as coco_recipe
 import recipes.lnfmm_scenes as scenes_recipe
 from recipes.command_line import main, make_parser
 from tfgen import serving
-from tfgen.data import DataError, all_captions, array_source
+from tfgen.data import DataError, all_captions, array_source, scenes, write_scenes
 from tfgen.training import ConfigError, RunDirectory, load_config
-from zoo.lnfmm.comparison import model_config
+from zoo.lnfmm import LNFMM
+from zoo.lnfmm.comparison import make_vocabulary, model_config
 
 PRESETS = ("smoke", "quick", "embedded", "paper")
 
@@ -221,6 +222,21 @@ class TestCoco:
             load(f"data.directory={tmp_path}", f"data.weights={tmp_path}/missing.h5")
         with pytest.raises(DataError, match="captions"):
             load(f"data.directory={tmp_path}", "model.networks.image_input=pixels")
+
+    def test_quick_reads_pixels_of_a_folder_and_needs_no_weights(self, tmp_path):
+        few = scenes(16, train=6, validation=2, test=2, held_out=0, jit_compile=False)
+        write_scenes(few, str(tmp_path / "coco"), progress=False)
+        overrides = [f"data.directory={tmp_path / 'coco'}"]
+        config = load_config(coco_recipe.config("quick"), overrides=overrides)
+        data = coco_recipe.load_data(config)
+        (batch,) = data.train.batches(6)
+        side = config.model.networks.image_size
+        assert batch["image"].shape == (6, side, side, 3) and "features" not in batch
+        vocabulary = make_vocabulary(config, data)
+        assert "a" in vocabulary.words
+        model = LNFMM(config.model, vocabulary)
+        batch["words"] = vocabulary.encode(batch["captions"][:, 0])
+        assert np.isfinite(model.objective(batch, training=False)["loss"]).all()
 
     def test_images_come_to_the_size_in_which_they_are_drawn(self):
         """Means over blocks of pixels, beside what is left alone."""
