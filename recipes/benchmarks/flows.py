@@ -26,6 +26,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from typing import Dict, List, Optional, Sequence
 
 from recipes.benchmarks.flow_work import count_parameters, make_flow, make_work
@@ -60,8 +61,14 @@ def measure(
     table = []
     for name in rows or QUICK:
         for task in TASKS:
-            print(f"{name}, {task} ...", file=sys.stderr)
+            print(f"{name}, {task}: ", end="", file=sys.stderr, flush=True)
+            start = time.perf_counter()
             facts = measure_in_new_process(_config(name), BATCHES[name], task, budget_seconds)
+            # Said at once: who stops a long measurement keeps what it has found.
+            print(
+                f"{facts['seconds']:.3f} s, {time.perf_counter() - start:.0f} s with building",
+                file=sys.stderr,
+            )
             released = RELEASED_SECONDS[name].get(task)
             table.append(
                 {
