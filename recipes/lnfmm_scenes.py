@@ -17,8 +17,8 @@ images. Exports the LNFMM of the first seed. With few labels:
 The thesis (Tables 4.1 to 4.3, COCO) has LNFMM above CVAE in oracle CIDEr, 1.705 against 0.950.
 saved_models/lnfmm_scenes is the LNFMM of
 
-    tfgen train lnfmm_scenes --preset quick --set seeds=1 --set training.steps=2500
-        --set training.steps_per_epoch=250 --set model.kl_warmup_steps=800 --set data.train=24000
+    tfgen train lnfmm_scenes --preset quick --set seeds=1 --set training.steps=2500 \\
+        --set training.steps_per_epoch=250 --set model.kl_warmup_steps=800 --set data.train=24000 \\
         --set evaluation.samples=100 --set "evaluation.oracle=[20,100]"
 
 1762 s on two cores shared with small things, 200 test images (BLEU-4 and CIDEr-D the best of 20 and

@@ -14,8 +14,8 @@ finest level: about 15 minutes on 2 idle cores, as its steps were measured; no w
 
 saved_models/pixelpyramids_two_objects is the full model alone, of one seed, trained longer:
 
-    tfgen train pixelpyramids_two_objects --preset quick --set "variants=[full]" --set seeds=1
-        --set training.steps=1500 --set training.steps_per_epoch=250
+    tfgen train pixelpyramids_two_objects --preset quick --set "variants=[full]" --set seeds=1 \\
+        --set training.steps=1500 --set training.steps_per_epoch=250 \\
         --set training.average_decay=0.99 --set train=12000
 
 It has 1.068 bits/dim on 500 test images, 903 796 parameters and 96 steps of a sample, after 691 s

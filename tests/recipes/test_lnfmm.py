@@ -111,6 +111,7 @@ def test_the_released_loss_is_of_the_models_that_it_can_train():
 
 def test_the_commands_of_the_headers_are_valid():
     """Each `tfgen train` of the headers, its settings read as the command line reads them."""
+    configs = []
     for recipe in (scenes_recipe, coco_recipe):
         lines = recipe.__doc__.replace("\\\n", " ").splitlines()
         commands = [shlex.split(line) for line in lines if line.strip().startswith("tfgen train")]
@@ -119,7 +120,10 @@ def test_the_commands_of_the_headers_are_valid():
             arguments = make_parser().parse_args(command[1:])
             config = load_config(recipe.config(arguments.preset), overrides=arguments.set)
             assert arguments.recipe == config.recipe
-    assert config.data.weights == "VGG16.h5"
+            configs.append(config)
+    assert [config.preset for config in configs] == ["quick", "quick", "quick", "paper", "quick"]
+    assert configs[2].evaluation.oracle == (20, 100)
+    assert configs[3].data.weights == "VGG16.h5" and configs[4].data.directory == "MY_COCO"
 
 
 @pytest.mark.slow
