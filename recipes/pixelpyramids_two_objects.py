@@ -21,9 +21,11 @@ saved_models/pixelpyramids_two_objects is the full model alone, of one seed, tra
 It has 1.068 bits/dim on 500 test images, 903 796 parameters and 96 steps of a sample, after 691 s
 on two busy cores. The finest level has half of the pixels and 43 % of the bits. Super-resolution
 from 16x16 pixels has 18.5 dB and bicubic interpolation 24.5: a sample is not a mean, and samples of
-so short a training are blocks of colour. In trials of 160 steps the order of the ablations was not
-the paper's yet: 1.58 without autoregression (squeezes_0) against 1.64 of the full model on
-validation images.
+so short a training are blocks of colour.
+
+The order of the ablations is not the paper's there: without autoregression (squeezes_0, the same
+settings, 360 s) it is 0.988 bits/dim against 1.068 of the full model, after 160 steps 1.58 against
+1.64 on validation images.
 """
 
 from __future__ import annotations
