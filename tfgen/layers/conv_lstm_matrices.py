@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Optional, Sequence, Tuple
+from typing import Optional, Tuple
 
 import tensorflow as tf
 
-from tfgen.layers.conv_lstm import ConvLSTM
+from tfgen.layers.conv_lstm import ConvLSTM, State
 
 __all__ = ["ConvLSTMMatrices"]
-
-State = Sequence[Tuple[tf.Tensor, tf.Tensor]]
 
 
 class ConvLSTMMatrices:
