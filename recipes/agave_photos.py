@@ -8,9 +8,9 @@ two real photographs: each alone, then together with the auxiliary loss. Variant
 loss from the start (naive), and the model of lambda = 8 trained on without it (dropped). Each is
 measured on patches of other regions of the photographs.
 
-quick, 1 seed, 2887 s on two cores that tests had for more than half of it, 1000 test patches: bits/dim, the
-bound (3.6); KL in nats; bits/dim of y, the auxiliary image; root mean square error of f(z); and
-what f(z) of another image costs the PixelCNN in bits/dim:
+quick, 1 seed, 2887 s on two cores that tests had for more than half of it, 1000 test patches:
+bits/dim, the bound (3.6); KL in nats; bits/dim of y, the auxiliary image; root mean square error of
+f(z); and what f(z) of another image costs the PixelCNN in bits/dim:
 
     lambda                            bits/dim     KL   of y   error   of another image
     1                                    5.665   26.7   6.49   0.197   0.28
