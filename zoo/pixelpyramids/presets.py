@@ -79,7 +79,7 @@ def pyramid_presets(preset: str) -> Dict[str, Any]:
         "training": TrainingConfig(
             steps=length,
             batch_size=batch,
-            learning_rate=6e-3 if preset == "quick" else 3e-3,
+            learning_rate=1e-2 if preset == "quick" else 6e-3,
             schedule=ScheduleConfig(type="cosine", warmup_steps=20, end_factor=0.02),
             clip_norm=200_000.0,
             steps_per_epoch=length // 5,
