@@ -23,7 +23,10 @@ def make_flow(config):
     tf.keras.utils.set_random_seed(0)
     model = ImageFlow(config)
     model.compile(make_optimizer(paper_training(steps=1)))
-    model.initialise({"image": _images(model, 2)})
+    images = {"image": _images(model, 2)}
+    model.initialise(images)
+    # As `fit` does; otherwise the first step makes variables, and its graph is built twice.
+    model.build_training(list(model.objective(images, training=False)))
     return model
 
 
