@@ -210,9 +210,9 @@ def measure(config: RecipeConfig, run: RunDirectory) -> Tuple[Dict[str, float], 
     for architecture in config.architectures:
         model = make_model(config, architecture)
         log_prob = tf.function(
-            model.log_prob, input_signature=[tf.TensorSpec([None, 2], tf.float32)]
+            model.log_prob, input_signature=[tf.TensorSpec([None, 2], tf.float32)], autograph=False
         )
-        sample = tf.function(lambda model=model: model.sample(DRAWN, config.seed))
+        sample = tf.function(lambda model=model: model.sample(DRAWN, config.seed), autograph=False)
         for name in config.densities:
             load_flow(config, run, name, architecture, model)
             got = np.concatenate([log_prob(points).numpy() for points in batches[name]])

@@ -196,7 +196,7 @@ def presence_numbers(model: SceneClassifier, source: Source) -> Dict[str, float]
       in an image, "NAME_invented", of those that are not, "NAME_images", of images without any
       mistake; "context", of images.
     """
-    see = tf.function(model.see, reduce_retracing=True)
+    see = tf.function(model.see, reduce_retracing=True, autograph=False)
     parts = []
     for batch in source.batches(200):
         seen = {name: value.numpy() for name, value in see(batch["image"]).items()}

@@ -254,7 +254,7 @@ def evaluate(run: RunDirectory) -> Dict[str, float]:
 
 def accuracies(model: AttributeClassifier, source: Source, prefix: str) -> Dict[str, float]:
     """Percentage of attribute words read right, in all and for each attribute."""
-    classify = tf.function(model.classify, reduce_retracing=True)
+    classify = tf.function(model.classify, reduce_retracing=True, autograph=False)
     wanted, read = [], []
     for batch in source.batches(200):
         words = np.array([text.decode().split() for text in batch["text"].numpy()])

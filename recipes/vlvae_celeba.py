@@ -252,7 +252,7 @@ def run(config: RecipeConfig, run: RunDirectory) -> Dict[str, float]:
 
 def measure_all(config, data, vlvae, fits, classifier) -> Dict[str, float]:
     """How good the classifier is, and the numbers of Tables 1 and 2, on the test split."""
-    judge = tf.function(classifier.probabilities, reduce_retracing=True)
+    judge = tf.function(classifier.probabilities, reduce_retracing=True, autograph=False)
     numbers = accuracies(judge, data.test)
     correctness = functools.partial(word_correctness, judge, make_vocabulary())
     numbers.update(measure(vlvae, fits, data.test, correctness, config.evaluation, config.seed))

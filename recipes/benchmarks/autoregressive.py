@@ -195,7 +195,7 @@ def _seconds(model, batch, budget_seconds) -> Tuple[float, float]:
     import tensorflow as tf
 
     images = random_images(model, batch)
-    log_prob = tf.function(model.log_prob)
+    log_prob = tf.function(model.log_prob, autograph=False)
     score = seconds_per_call(lambda: log_prob(images).numpy(), budget_seconds)
     drawn = seconds_per_call(lambda: model.sample(batch, seed=1).numpy(), budget_seconds)
     return score / batch, drawn / batch
@@ -218,8 +218,8 @@ def _reference_rows(ours, our_seconds, reference, budget_seconds) -> List[Dict[s
         use_data_init=False,
     )
     images = tf.zeros([batch, side, side, 3])
-    log_prob = tf.function(model.log_prob)
-    sample = tf.function(lambda: model.sample(batch, seed=1))
+    log_prob = tf.function(model.log_prob, autograph=False)
+    sample = tf.function(lambda: model.sample(batch, seed=1), autograph=False)
     one_pass = seconds_per_call(lambda: log_prob(images).numpy(), budget_seconds) / batch
     drawn = _second_call(lambda: sample().numpy()) / batch
     name, pixels = f"tfd.PixelCNN, {filters} filters", side**2

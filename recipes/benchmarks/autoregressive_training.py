@@ -37,7 +37,7 @@ def measure_here(name: str, batch: int, budget_seconds: float) -> Dict[str, floa
     model.compile(AveragingAdam(1e-3, 0.9995))
     images = {"image": random_images(model, batch)}
     model.build_training(list(model.objective(images, training=False)))
-    step = tf.function(model.train_step)
+    step = tf.function(model.train_step, autograph=False)
     seconds = seconds_per_call(lambda: step(images)["loss"].numpy(), budget_seconds)
     return {
         "seconds": seconds,

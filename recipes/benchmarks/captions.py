@@ -86,7 +86,7 @@ def caption_functions(
     pixels = tf.constant(pixels, tf.uint8)
     specs = [tf.TensorSpec([None, side, side, 3], tf.uint8), tf.TensorSpec([], tf.int32)]
 
-    @tf.function(input_signature=specs)
+    @tf.function(input_signature=specs, autograph=False)
     def write(batch, seed):
         return model.texts_from_images(batch, captions, seed)
 
@@ -113,8 +113,12 @@ def flow_functions(
     given = {}
     if conditioning_size:
         given["conditioning"] = tf.random.stateless_normal([batch, conditioning_size], [0, 2])
-    score = tf.function(lambda values, given: flow.inverse_and_log_det(values, **given))
-    draw = tf.function(lambda noise, given: flow.forward_and_log_det(noise, **given)[0])
+    score = tf.function(
+        lambda values, given: flow.inverse_and_log_det(values, **given), autograph=False
+    )
+    draw = tf.function(
+        lambda noise, given: flow.forward_and_log_det(noise, **given)[0], autograph=False
+    )
     return batch, {
         "likelihood": lambda: [part.numpy() for part in score(values, given)],
         "sampling": lambda: draw(values, given).numpy(),

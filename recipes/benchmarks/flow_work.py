@@ -44,9 +44,15 @@ def make_work(model) -> Dict[str, Callable[[int], object]]:
 
     images = tf.TensorSpec([None, *model.image_shape], tf.uint8)
     number = tf.TensorSpec([], tf.int32)
-    step = tf.function(lambda batch: model.train_step(batch), input_signature=[{"image": images}])
-    score = tf.function(lambda batch: model.elbo(batch, 1), input_signature=[images])
-    draw = tf.function(lambda count: model.sample(count, 1), input_signature=[number])
+    step = tf.function(
+        lambda batch: model.train_step(batch), input_signature=[{"image": images}], autograph=False
+    )
+    score = tf.function(
+        lambda batch: model.elbo(batch, 1), input_signature=[images], autograph=False
+    )
+    draw = tf.function(
+        lambda count: model.sample(count, 1), input_signature=[number], autograph=False
+    )
     return {
         "training step": lambda count: step({"image": _images(model, count)})["loss"].numpy(),
         "likelihood": lambda count: score(_images(model, count)).numpy(),

@@ -88,7 +88,7 @@ def make_mar_scf(side: int) -> Tuple[Callable[[], object], int]:
             prior=prior,
         )
     )
-    sample = tf.function(lambda: model.sample(1, seed=1))
+    sample = tf.function(lambda: model.sample(1, seed=1), autograph=False)
     return lambda: sample().numpy(), sequential_steps(model)
 
 
@@ -106,7 +106,7 @@ def make_pixel_cnn(side: int) -> Tuple[Callable[[], object], int]:
         use_weight_norm=False,
         use_data_init=False,
     )
-    sample = tf.function(lambda: model.sample(1, seed=1))
+    sample = tf.function(lambda: model.sample(1, seed=1), autograph=False)
     return lambda: sample().numpy(), side**2
 
 

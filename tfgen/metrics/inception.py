@@ -51,7 +51,9 @@ class InceptionNetwork(tf.Module):
             raise ValueError(f"Inception takes images [B, H, W, 3]; got {images.shape}.")
         return self._outputs(images)
 
-    @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.float32)])
+    @tf.function(
+        input_signature=[tf.TensorSpec([None, None, None, 3], tf.float32)], autograph=False
+    )
     def _outputs(self, images):
         return self.network(2.0 * tf.image.resize(images, [299, 299]) - 1.0, training=False)
 

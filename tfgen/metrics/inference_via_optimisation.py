@@ -96,7 +96,7 @@ def inference_via_optimisation(
     # One graph for all batches, the last and smaller one, too.
     signature = [tf.TensorSpec([None, *x.shape[1:]], x.dtype) for x in (starts[0], images, *given)]
 
-    @tf.function(input_signature=signature)
+    @tf.function(input_signature=signature, autograph=False)
     def search(start, real, *condition):
         def error(codes):
             gaps = tf.cast(generate(codes, *condition), real.dtype) - real

@@ -97,7 +97,9 @@ class PerceptualDistance(tf.Module):
             raise ValueError(f"LPIPS takes images [B, H, W, 3]; got {images.shape}.")
         return self._embed(images)
 
-    @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.float32)])
+    @tf.function(
+        input_signature=[tf.TensorSpec([None, None, None, 3], tf.float32)], autograph=False
+    )
     def _embed(self, images):
         hidden = (images - tf.constant(MEAN)) / tf.constant(DEVIATION)
         vectors = []

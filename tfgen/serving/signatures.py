@@ -107,7 +107,9 @@ def with_defaults(name: str, function, defaults: Mapping[str, Any]):
 
     call.__name__ = name
     call.__signature__ = inspect.Signature(parameters)
-    return tf.function(call, input_signature=[spec for spec, _ in required + optional])
+    return tf.function(
+        call, input_signature=[spec for spec, _ in required + optional], autograph=False
+    )
 
 
 def _default(name, spec, value):

@@ -50,7 +50,7 @@ def encode_source(
                 f"The source has no feature {name!r}; it has {sorted(source.features)}."
             )
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True, autograph=False)
     def encode(*values):
         posterior = model.encode(*values)
         return posterior.mean(), posterior.stddev()

@@ -33,6 +33,9 @@ class GenerativeModel(tf.keras.Model):
     which is what makes resumed training bit-identical. Keras layers that hold random state, such
     as tf.keras.layers.Dropout, break that; draw their noise with tf.random.stateless_uniform.
 
+    An objective may use Python's if and for on tensors, as in Keras. One that does not is traced in
+    half of the time as @tf.autograph.experimental.do_not_convert, which those of the zoo are.
+
     ```python
     class Gaussian(tfgen.GenerativeModel):
         def __init__(self, size):

@@ -134,6 +134,7 @@ class AGAVE(GenerativeModel):
         """y of x: [batch, H, W, C] -> int32 [batch, h, w, c], 0 .. b - 1."""
         return auxiliary_image(images, self.config.vae)
 
+    @tf.autograph.experimental.do_not_convert
     def objective(self, batch: Dict[str, tf.Tensor], training: bool) -> Dict[str, tf.Tensor]:
         images, part = batch["image"], self.config.trained_part
         terms: Dict[str, tf.Tensor] = {}

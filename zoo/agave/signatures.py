@@ -32,25 +32,25 @@ def agave_signatures(model) -> Dict[str, tf.types.experimental.GenericFunction]:
     def with_bits(name, nats):
         return {name: nats, "bits_per_dim": bits_per_dim(nats, model.dimensions, 1.0)}
 
-    @tf.function(input_signature=[images])
+    @tf.function(input_signature=[images], autograph=False)
     def score(images):
         terms = model.bound_terms(images, 0)
         shown = {name: terms[name] for name in ("log_likelihood", "kl")}
         return {**with_bits("elbo", shown["log_likelihood"] - shown["kl"]), **shown}
 
-    @tf.function(input_signature=[images, samples, seed])
+    @tf.function(input_signature=[images, samples, seed], autograph=False)
     def bound(images, samples, seed):
         return with_bits("importance_bound", model.importance_bound(images, samples, seed))
 
-    @tf.function(input_signature=[count, seed, temperature])
+    @tf.function(input_signature=[count, seed, temperature], autograph=False)
     def sample(count, seed, temperature):
         return named(model.pictures(count, seed, temperature))
 
-    @tf.function(input_signature=[images, seed])
+    @tf.function(input_signature=[images, seed], autograph=False)
     def reconstruct(images, seed):
         return named(model.reconstruct(images, seed))
 
-    @tf.function(input_signature=[images, second, steps, seed])
+    @tf.function(input_signature=[images, second, steps, seed], autograph=False)
     def interpolate(images, second, steps, seed):
         return named(model.interpolate(images, second, steps, seed))
 

@@ -99,6 +99,7 @@ class AttributeClassifier(GenerativeModel):
         scores = tf.reshape(scores, [-1, len(ROLES), sum(_SIZES)])
         return dict(zip(ATTRIBUTES, tf.split(scores, _SIZES, -1)))
 
+    @tf.autograph.experimental.do_not_convert
     def objective(self, batch, training):
         """Cross-entropy of the four attributes, the mean over the roles that are filled, nats.
 
@@ -167,7 +168,8 @@ class AttributeClassifier(GenerativeModel):
             input_signature=[
                 tf.TensorSpec([None, None, None, 3], tf.uint8, "images"),
                 tf.TensorSpec([None], tf.string, "relations"),
-            ]
+            ],
+            autograph=False,
         )
         def classify(images, relations):
             return self.classify(images, relations)

@@ -93,6 +93,7 @@ class SceneClassifier(GenerativeModel):
         result = dict(zip(_PRESENCE, tf.split(scores, list(_PRESENCE.values()), -1)))
         return {**result, "context": self.context(tf.reduce_mean(features, [1, 2]))}
 
+    @tf.autograph.experimental.do_not_convert
     def objective(self, batch, training):
         logits = self.logits(batch["image"])
         scores = logits.pop("context")
@@ -125,7 +126,10 @@ class SceneClassifier(GenerativeModel):
     def signatures(self):
         """see(images), for the export."""
 
-        @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8, "images")])
+        @tf.function(
+            input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8, "images")],
+            autograph=False,
+        )
         def see(images):
             return self.see(images)
 

@@ -53,7 +53,7 @@ def measure_flow(
       "bits_per_dim".
     """
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True, autograph=False)
     def parts_of(images, noise_seed):
         return tf.stack(model.elbo_parts(images, noise_seed, evaluation.as_released), -1)
 

@@ -72,6 +72,7 @@ class ImageFlow(GenerativeModel):
         with data_dependent_initialisation():
             self._bound_parts(batch["image"], fold_in(self.seed, "initialisation"), False)
 
+    @tf.autograph.experimental.do_not_convert
     def objective(self, batch: Dict[str, tf.Tensor], training: bool) -> Dict[str, tf.Tensor]:
         parts = self._bound_parts(batch["image"], self.noise_seed("noise", training), training)
         elbo = tf.add_n(parts)
@@ -145,24 +146,24 @@ class ImageFlow(GenerativeModel):
             for index, shape in enumerate(self.density.flow.latent_shapes(side))
         ]
 
-        @tf.function(input_signature=[images, seed])
+        @tf.function(input_signature=[images, seed], autograph=False)
         def log_prob(images, seed):
             bound = self.elbo(images, seed)
             return {"log_prob": bound, "bits_per_dim": bits_per_dim(bound, self.dimensions, 1.0)}
 
-        @tf.function(input_signature=[count, seed, temperature])
+        @tf.function(input_signature=[count, seed, temperature], autograph=False)
         def sample(count, seed, temperature):
             return {"images": self.sample(count, seed, temperature)}
 
-        @tf.function(input_signature=[images])
+        @tf.function(input_signature=[images], autograph=False)
         def encode(images):
             return {f"latent_{index}": z for index, z in enumerate(self.encode(images))}
 
-        @tf.function(input_signature=latents)
+        @tf.function(input_signature=latents, autograph=False)
         def decode(*latents):
             return {"images": self.decode(latents)}
 
-        @tf.function(input_signature=[images, second, steps])
+        @tf.function(input_signature=[images, second, steps], autograph=False)
         def interpolate(images, second, steps):
             return {"images": self.interpolate(images, second, steps)}
 

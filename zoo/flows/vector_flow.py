@@ -96,6 +96,7 @@ class VectorFlow(GenerativeModel):
         with data_dependent_initialisation():
             self.log_prob(batch["point"], batch.get("condition"))
 
+    @tf.autograph.experimental.do_not_convert
     def objective(self, batch: Dict[str, tf.Tensor], training: bool) -> Dict[str, tf.Tensor]:
         log_prob = self.log_prob(batch["point"], batch.get("condition"), training)
         return {"loss": -log_prob, "log_prob": log_prob}
@@ -134,11 +135,11 @@ class VectorFlow(GenerativeModel):
         if not self.config.conditioning_size:
             count = tf.TensorSpec([], tf.int32, name="count")
 
-            @tf.function(input_signature=[point])
+            @tf.function(input_signature=[point], autograph=False)
             def log_prob(point):
                 return {"log_prob": self.log_prob(point)}
 
-            @tf.function(input_signature=[count, seed, temperature])
+            @tf.function(input_signature=[count, seed, temperature], autograph=False)
             def sample(count, seed, temperature):
                 return {"point": self.sample(count, seed, temperature)}
 
@@ -147,11 +148,11 @@ class VectorFlow(GenerativeModel):
             [None, self.config.conditioning_size], tf.float32, name="condition"
         )
 
-        @tf.function(input_signature=[point, condition])
+        @tf.function(input_signature=[point, condition], autograph=False)
         def conditional_log_prob(point, condition):
             return {"log_prob": self.log_prob(point, condition)}
 
-        @tf.function(input_signature=[condition, seed, temperature])
+        @tf.function(input_signature=[condition, seed, temperature], autograph=False)
         def conditional_sample(condition, seed, temperature):
             count = tf.shape(condition)[0]
             return {"point": self.sample(count, seed, temperature, condition)}

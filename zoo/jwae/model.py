@@ -121,6 +121,7 @@ class JWAE(AdversarialModel):
         """
         return cosines(self.encode_images(images), self.encode_texts(texts))
 
+    @tf.autograph.experimental.do_not_convert
     def objective(self, batch: Dict[str, tf.Tensor], training: bool) -> Dict[str, tf.Tensor]:
         config, terms = self.config, {}
         images, texts = batch[self.image_feature], batch[self.text_feature]
@@ -154,6 +155,7 @@ class JWAE(AdversarialModel):
                     loss += config.regulariser_weight * terms[name]
         return {"loss": loss, **terms}
 
+    @tf.autograph.experimental.do_not_convert
     def real_and_fake(self, batch):
         """2 draws of the prior and 2 codes for each row, [batch, 2, d]."""
         codes = [
@@ -178,15 +180,15 @@ class JWAE(AdversarialModel):
         texts = tf.TensorSpec([None, *size], dtype, name="texts")
         candidates = tf.TensorSpec([None, None, *size], dtype, name="texts")
 
-        @tf.function(input_signature=[images])
+        @tf.function(input_signature=[images], autograph=False)
         def encode_images(images):
             return {"codes": self.encode_images(images)}
 
-        @tf.function(input_signature=[texts])
+        @tf.function(input_signature=[texts], autograph=False)
         def encode_texts(texts):
             return {"codes": self.encode_texts(texts)}
 
-        @tf.function(input_signature=[images, candidates])
+        @tf.function(input_signature=[images, candidates], autograph=False)
         def match(images, texts):
             codes = self.encode_texts(tf.reshape(texts, [-1, *size]))
             codes = tf.reshape(codes, [*tf.unstack(tf.shape(texts)[:2]), self.config.code_size])

@@ -114,6 +114,7 @@ class ConditionalVAE(GenerativeModel):
         mean = tf.matmul(shares, self.means)
         return mean, tf.fill(tf.shape(mean), self.config.prior_scale)
 
+    @tf.autograph.experimental.do_not_convert
     def objective(self, batch: Dict[str, tf.Tensor], training: bool) -> Dict[str, tf.Tensor]:
         code = self.image_features(batch[self.input_name])
         words, objects = batch["words"], batch.get("objects")

@@ -108,7 +108,7 @@ def generate_captions(
       N lists of `samples` captions.
     """
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True, autograph=False)
     def speak(images, seed):
         return model.texts_from_images(images, samples, seed)
 

@@ -32,7 +32,7 @@ def draw_for_texts(
       seed: of the draws.
     """
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True, autograph=False)
     def draw(texts, seed):
         return model.images_from_text(texts, count, seed)
 

@@ -207,6 +207,7 @@ class LNFMM(AdversarialModel):
         """The median image of each code, float [batch, H, W, 3] in (0, 1)."""
         return tf.sigmoid(self.image_decoder(tf.concat([shared, specific], -1)))
 
+    @tf.autograph.experimental.do_not_convert
     def objective(self, batch: Dict[str, tf.Tensor], training: bool) -> Dict[str, tf.Tensor]:
         config, weights = self.config, self.config.weights
         words = batch["words"]
@@ -252,6 +253,7 @@ class LNFMM(AdversarialModel):
                 terms["image_bound"] = terms["log_p_image_crossed"] - terms["kl_image_crossed"]
         return {"loss": loss + weights.alignment * pairs * terms["alignment"], **terms}
 
+    @tf.autograph.experimental.do_not_convert
     def real_and_fake(self, batch):
         """Images, and those decoded from draws of their own codes, each with its text's code."""
         pairs = tf.cast(batch.get("paired", tf.ones(tf.shape(batch["words"])[:1])), tf.float32)

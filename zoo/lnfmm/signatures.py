@@ -16,7 +16,7 @@ def caption_signature(model) -> Signatures:
     _, count, seed, temperature = _arguments()
     images = _images(model)
 
-    @tf.function(input_signature=[images, count, seed, temperature])
+    @tf.function(input_signature=[images, count, seed, temperature], autograph=False)
     def texts_from_images(images, count, seed, temperature):
         return {"texts": model.texts_from_images(images, count, seed, temperature)}
 
@@ -28,11 +28,11 @@ def lnfmm_signatures(model) -> Signatures:
     texts, count, seed, temperature = _arguments()
     images = _images(model)
 
-    @tf.function(input_signature=[images])
+    @tf.function(input_signature=[images], autograph=False)
     def encode_images(images):
         return model.encode_images(images)
 
-    @tf.function(input_signature=[texts])
+    @tf.function(input_signature=[texts], autograph=False)
     def encode_texts(texts):
         return model.encode_texts(texts)
 
@@ -43,7 +43,7 @@ def lnfmm_signatures(model) -> Signatures:
     }
     if model.draws_images:
 
-        @tf.function(input_signature=[texts, count, seed, temperature])
+        @tf.function(input_signature=[texts, count, seed, temperature], autograph=False)
         def images_from_text(texts, count, seed, temperature):
             return {"images": model.images_from_text(texts, count, seed, temperature)}
 

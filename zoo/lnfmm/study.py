@@ -140,5 +140,5 @@ def _draw(config, found: CaptionComparison, data, run, contexts):
     if contexts:
         batch = next(iter(data.test.batches(min(500, data.test.count))))
         first = found.models[config.models[0]]
-        codes = tf.function(first.image_features)(batch[first.input_name]).numpy()
+        codes = tf.function(first.image_features, autograph=False)(batch[first.input_name]).numpy()
         draw_code_map(run.figures / "codes.png", codes, batch["context"].numpy(), contexts)

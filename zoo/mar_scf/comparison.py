@@ -241,7 +241,10 @@ def _nonfinite_samples(model, count=64):
 
 def _sampling_ratio(model, other, count=32, repeats=7):
     """Median time of a batch of samples over that of another model, in turn; 32 as in Table 6.2."""
-    functions = [tf.function(lambda seed, m=m: m.sample(count, seed)) for m in (model, other)]
+    functions = [
+        tf.function(lambda seed, m=m: m.sample(count, seed), autograph=False)
+        for m in (model, other)
+    ]
     times = [[], []]
     for repeat in range(repeats + 1):
         for function, seconds in zip(functions, times):

@@ -66,7 +66,7 @@ def project_latents(
     optimizer = tf.keras.optimizers.Adamax(learning_rate)
     optimizer.build(latents)
 
-    @tf.function
+    @tf.function(autograph=False)
     def improve():
         with tf.GradientTape() as tape:
             loss = interpolation_objective(model, latents, line, ends, prior_weight, image_weight)

@@ -44,7 +44,7 @@ def measure_pixel_cnn(
       "bits_per_dim", its standard error over images "bits_per_dim_standard_error", and "nats".
     """
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True, autograph=False)
     def log_prob_of(batch):
         return model.objective(batch, training=False)["log_prob"]
 

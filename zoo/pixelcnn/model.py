@@ -93,6 +93,7 @@ class PixelCNN(GenerativeModel):
         with data_dependent_initialisation():
             self.distribution(batch["image"], self._given(batch))
 
+    @tf.autograph.experimental.do_not_convert
     def objective(self, batch: Dict[str, tf.Tensor], training: bool) -> Dict[str, tf.Tensor]:
         seed = self.noise_seed("dropout", training)
         distribution = self.distribution(batch["image"], self._given(batch), training, seed)
@@ -195,17 +196,17 @@ class PixelCNN(GenerativeModel):
         def draw(given, seed, temperature):
             return {"images": self.sample(tf.shape(given)[0], seed, temperature, given)}
 
-        @tf.function(input_signature=[count, seed, temperature])
+        @tf.function(input_signature=[count, seed, temperature], autograph=False)
         def sample(count, seed, temperature):
             return {"images": self.sample(count, seed, temperature)}
 
         if self.config.classes:
 
-            @tf.function(input_signature=[images, given])
+            @tf.function(input_signature=[images, given], autograph=False)
             def log_prob(images, labels):
                 return scores(images, labels)
 
-            @tf.function(input_signature=[given, seed, temperature])
+            @tf.function(input_signature=[given, seed, temperature], autograph=False)
             def sample_classes(labels, seed, temperature):
                 return draw(labels, seed, temperature)
 
@@ -213,17 +214,17 @@ class PixelCNN(GenerativeModel):
 
         if self.config.conditioning_channels:
 
-            @tf.function(input_signature=[images, given])
+            @tf.function(input_signature=[images, given], autograph=False)
             def log_prob(images, conditioning):
                 return scores(images, conditioning)
 
-            @tf.function(input_signature=[given, seed, temperature])
+            @tf.function(input_signature=[given, seed, temperature], autograph=False)
             def sample_given(conditioning, seed, temperature):
                 return draw(conditioning, seed, temperature)
 
             return {"log_prob": log_prob, "sample_given": sample_given}
 
-        @tf.function(input_signature=[images])
+        @tf.function(input_signature=[images], autograph=False)
         def log_prob(images):
             return scores(images)
 

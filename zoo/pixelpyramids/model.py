@@ -108,7 +108,6 @@ class PixelPyramids(GenerativeModel):
             with data_dependent_initialisation():
                 self.coarsest.log_prob(coarse)
 
-    # Nothing in it is for AutoGraph, which would take longer to read it than the graph to trace.
     @tf.autograph.experimental.do_not_convert
     def objective(self, batch: Dict[str, tf.Tensor], training: bool) -> Dict[str, tf.Tensor]:
         chosen = self.config.trained_level

@@ -61,7 +61,7 @@ def measure_vae(
       "reconstruction_error", the root mean square over pixels in levels.
     """
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True, autograph=False)
     def terms_of(batch, seed):
         image = batch["image"]
         target = batch["target"] if model.config.has_own_target else image
@@ -103,7 +103,7 @@ def measure_vq_vae(
     """
     config = model.config
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True, autograph=False)
     def terms_of(batch, seed):
         image = batch["image"]
         codes = model.encode(image)

@@ -102,6 +102,7 @@ class VAE(GenerativeModel):
         points = self._points(batch["image"])
         self.hierarchy.initialise(points, fold_in(self.seed, "initialisation"))
 
+    @tf.autograph.experimental.do_not_convert
     def objective(self, batch: Dict[str, tf.Tensor], training: bool) -> Dict[str, tf.Tensor]:
         config, seed = self.config, self.noise_seed("latents", training)
         inference = self.infer(batch["image"], seed)

@@ -43,7 +43,7 @@ def make_signatures(model: Any) -> Dict[str, tf.types.experimental.GenericFuncti
     seed = tf.TensorSpec([], tf.int64, name="seed")
     temperature = tf.TensorSpec([], tf.float32, name="temperature")
 
-    @tf.function(input_signature=[images])
+    @tf.function(input_signature=[images], autograph=False)
     def score(images):
         inference = model.infer(images, seed=0)
         log_likelihood = model.log_likelihood(inference.means, images, seed=0)
@@ -55,23 +55,23 @@ def make_signatures(model: Any) -> Dict[str, tf.types.experimental.GenericFuncti
             "bits_per_dim": bits_per_dim(elbo, model.dimensions, 1.0),
         }
 
-    @tf.function(input_signature=[count, seed, temperature])
+    @tf.function(input_signature=[count, seed, temperature], autograph=False)
     def sample(count, seed, temperature):
         return {"images": model.sample(count, seed, temperature)}
 
-    @tf.function(input_signature=[images])
+    @tf.function(input_signature=[images], autograph=False)
     def encode(images):
         return {"mean": flat_latents(model.infer(images, 0, temperature=0.0).latents)}
 
-    @tf.function(input_signature=[latents])
+    @tf.function(input_signature=[latents], autograph=False)
     def decode(latents):
         return {"images": model.middle(_separate(latents, shapes))}
 
-    @tf.function(input_signature=[images])
+    @tf.function(input_signature=[images], autograph=False)
     def reconstruct(images):
         return {"images": model.reconstruct(images)}
 
-    @tf.function(input_signature=[images, second, steps])
+    @tf.function(input_signature=[images, second, steps], autograph=False)
     def interpolate(images, second, steps):
         return {"images": model.interpolate(images, second, steps)}
 

@@ -68,6 +68,7 @@ class VQAutoencoder(GenerativeModel):
             quantised = self.quantise(batch["image"], seed=fold_in(self.seed, "initialisation"))
             self.decoder(quantised.vectors)
 
+    @tf.autograph.experimental.do_not_convert
     def objective(self, batch: Dict[str, tf.Tensor], training: bool) -> Dict[str, tf.Tensor]:
         config, images = self.config, batch["image"]
         quantised = self.quantise(images, training, self.noise_seed("codes", training))

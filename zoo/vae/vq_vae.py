@@ -92,6 +92,7 @@ class VQVAE(GenerativeModel):
         with data_dependent_initialisation():
             self.logits(codes)
 
+    @tf.autograph.experimental.do_not_convert
     def objective(self, batch: Dict[str, tf.Tensor], training: bool) -> Dict[str, tf.Tensor]:
         images = batch["image"]
         codes = self.encode(images)
@@ -185,7 +186,7 @@ class VQVAE(GenerativeModel):
         seed = tf.TensorSpec([], tf.int64, name="seed")
         temperature = tf.TensorSpec([], tf.float32, name="temperature")
 
-        @tf.function(input_signature=[images])
+        @tf.function(input_signature=[images], autograph=False)
         def score(images):
             codes = self.encode(images)
             log_likelihood = self.log_likelihood(codes, images)
@@ -198,19 +199,19 @@ class VQVAE(GenerativeModel):
                 "bits_per_dim": bits_per_dim(elbo, self.dimensions, 1.0),
             }
 
-        @tf.function(input_signature=[count, seed, temperature])
+        @tf.function(input_signature=[count, seed, temperature], autograph=False)
         def sample(count, seed, temperature):
             return {"images": self.sample(count, seed, temperature)}
 
-        @tf.function(input_signature=[images])
+        @tf.function(input_signature=[images], autograph=False)
         def encode_codes(images):
             return {"codes": self.encode(images)}
 
-        @tf.function(input_signature=[codes])
+        @tf.function(input_signature=[codes], autograph=False)
         def decode_codes(codes):
             return {"images": self.middle(codes)}
 
-        @tf.function(input_signature=[images])
+        @tf.function(input_signature=[images], autograph=False)
         def reconstruct(images):
             return {"images": self.reconstruct(images)}
 

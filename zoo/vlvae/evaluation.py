@@ -46,7 +46,7 @@ def image_bounds(
       posterior (k samples), the same with "_elbo" behind it (k = 1, Eq. 6).
     """
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True, autograph=False)
     def weights(images, words, seed):
         posterior = vlvae.encode(images)
         mean, scale = posterior.mean(), posterior.stddev()
@@ -96,7 +96,7 @@ def text_bounds(
       name -> float [count]: "log_p_y_NAME".
     """
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True, autograph=False)
     def weights(words, seed):
         bounds = {}
         for name, (prior, proposal) in pairs.items():
@@ -142,7 +142,7 @@ def word_entropy(vlvae: VLVAE, source: Source, batch_size: int = 64, seed: Seed 
     inference does (Sec. 6, Fig. 7).
     """
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True, autograph=False)
     def entropies(images, words, seed):
         return {"entropy": metrics.word_entropy(word_logits(vlvae, images, words, seed))}
 

@@ -146,23 +146,23 @@ class TextImageGenerator(tf.Module):
         seed = tf.TensorSpec([], tf.int64, name="seed")
         temperature = tf.TensorSpec([], tf.float32, name="temperature")
 
-        @tf.function(input_signature=[texts, count, seed, temperature])
+        @tf.function(input_signature=[texts, count, seed, temperature], autograph=False)
         def images_from_text(texts, count, seed, temperature):
             return {"images": self.images_from_text(texts, count, seed, temperature)}
 
-        @tf.function(input_signature=[images, count, seed])
+        @tf.function(input_signature=[images, count, seed], autograph=False)
         def texts_from_images(images, count, seed):
             return {"texts": self.texts_from_images(images, count, seed)}
 
-        @tf.function(input_signature=[count, seed, temperature])
+        @tf.function(input_signature=[count, seed, temperature], autograph=False)
         def sample(count, seed, temperature):
             return self.sample(count, seed, temperature)
 
-        @tf.function(input_signature=[images, texts])
+        @tf.function(input_signature=[images, texts], autograph=False)
         def score(images, texts):
             return self.score(images, texts)
 
-        @tf.function(input_signature=[images])
+        @tf.function(input_signature=[images], autograph=False)
         def encode(images):
             posterior = self.vlvae.encode(images)
             return {"mean": posterior.mean(), "scale": posterior.stddev()}

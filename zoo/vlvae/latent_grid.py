@@ -78,7 +78,7 @@ class LatentGrid:
           of the density over the square.
         """
         points = self.points
-        function = tf.function(log_density, reduce_retracing=True)
+        function = tf.function(log_density, reduce_retracing=True, autograph=False)
         parts = [
             np.asarray(function(tf.constant(points[start : start + block])), np.float64)
             for start in range(0, len(points), block)

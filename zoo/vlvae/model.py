@@ -199,6 +199,7 @@ class VLVAE(GenerativeModel):
         """log p(x|z) in nats: z [batch, latent], images uint8 [batch, H, W, 3] -> [batch]."""
         return self.decode(z).log_prob(unit_interval(images))
 
+    @tf.autograph.experimental.do_not_convert
     def objective(self, batch: Dict[str, tf.Tensor], training: bool) -> Dict[str, tf.Tensor]:
         images, words = batch["image"], batch["words"]
         posterior = self.encode(images, words, training=training)

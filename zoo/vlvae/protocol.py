@@ -108,7 +108,7 @@ def _correctness(vlvae, fits, test, correctness, count, seed):
     }
     drawn.update({name: ([], []) for name in generators})
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True, autograph=False)
     def draw(images, words, seed):
         size = tf.shape(images)[0]
         result = {"real": (images,), "reconstruction": (generators["prior"].reconstruct(images),)}

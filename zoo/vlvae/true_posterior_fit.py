@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tensorflow as tf
+
 from tfgen.randomness import Seed
 from tfgen.training import GenerativeModel
 from zoo.vlvae.model import VLVAE
@@ -33,6 +35,7 @@ class TruePosteriorFit(GenerativeModel):
         self._text_log_prob = vlvae.text_log_prob
         self._prior = vlvae.prior
 
+    @tf.autograph.experimental.do_not_convert
     def objective(self, batch, training):
         words = batch["words"]
         z, log_q = self.posterior.sample_and_log_prob(words, self.noise_seed("posterior", training))

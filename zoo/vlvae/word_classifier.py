@@ -52,6 +52,7 @@ class WordClassifier(GenerativeModel):
         """Of each word being true: uint8 [batch, H, W, 3] -> float32 [batch, words]."""
         return tf.sigmoid(self.logits(images))
 
+    @tf.autograph.experimental.do_not_convert
     def objective(self, batch, training):
         labels = tf.cast(batch["labels"], tf.float32)
         logits = self.logits(batch["image"], training)
