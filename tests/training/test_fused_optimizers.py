@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfgen.training import FusedAdam, FusedAdamax, TrainingConfig, make_optimizer
+from tfgen.training import (
+    ConfigError,
+    FusedAdam,
+    FusedAdamax,
+    GenerativeModel,
+    TrainingConfig,
+    make_optimizer,
+)
 
 PAIRS = {
     "adam": (FusedAdam, tf.keras.optimizers.Adam),
@@ -74,3 +81,71 @@ def test_trainings_use_one_operation_a_variable(name, average_decay):
     kind = {"adam": "ResourceApplyAdam", "adamax": "ResourceApplyAdaMax"}[name]
     assert operations.count(kind) == 3
     assert operations.count("AssignSubVariableOp") == (3 if average_decay else 0)
+
+
+class TwoParts(GenerativeModel):
+    def __init__(self):
+        super().__init__()
+        self.slow = tf.keras.layers.Dense(1, use_bias=False)
+        self.other = tf.keras.layers.Dense(1, use_bias=False)
+        self.empty = None
+
+    def objective(self, batch, training):
+        return {
+            "loss": tf.reduce_sum(tf.square(self.slow(batch["x"]) + self.other(batch["x"])), -1)
+        }
+
+
+def train_two_parts(**settings):
+    """Weights of both parts, before and after three steps."""
+    tf.keras.utils.set_random_seed(0)
+    model = TwoParts()
+    model.compile(make_optimizer(TrainingConfig(learning_rate=0.1, **settings)))
+    x = tf.constant(np.random.RandomState(0).normal(size=[8, 3]), tf.float32)
+    model.objective({"x": x}, False)
+    before = [model.slow.kernel.numpy(), model.other.kernel.numpy()]
+    model.fit(tf.data.Dataset.from_tensors({"x": x}).repeat(3), verbose=0)
+    return before, [model.slow.kernel.numpy(), model.other.kernel.numpy()], x.numpy()
+
+
+@pytest.mark.parametrize("optimizer", sorted(PAIRS))
+@pytest.mark.parametrize("average_decay", [0.0, 0.9])
+def test_parts_have_rates_and_momentum_of_their_own(optimizer, average_decay):
+    before, after, x = train_two_parts(
+        optimizer=optimizer,
+        average_decay=average_decay,
+        part_rates=["slow=0.25"],
+        part_beta_1=["slow=0.0"],
+    )
+    makers = {"slow": (0.025, 0.0), "other": (0.1, 0.9)}
+    weights = [tf.Variable(value) for value in before]
+    optimizers = [PAIRS[optimizer][1](rate, beta_1=beta) for rate, beta in makers.values()]
+    for _ in range(3):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(tf.reduce_sum(tf.square(x @ weights[0] + x @ weights[1]), -1))
+        for maker, gradient, weight in zip(optimizers, tape.gradient(loss, weights), weights):
+            maker.apply_gradients([(gradient, weight)])
+    for got, wanted in zip(after, weights):
+        np.testing.assert_allclose(got, wanted.numpy(), rtol=1e-4, atol=1e-5)
+
+
+def test_part_that_a_model_has_not_is_named():
+    for name in ("sloow", "empty"):
+        model = TwoParts()
+        model.compile(make_optimizer(TrainingConfig(part_rates=[f"{name}=0.5"])))
+        model.objective({"x": tf.zeros([1, 3])}, False)
+        with pytest.raises(ConfigError, match=f"no part '{name}' .*other, slow"):
+            model.build_training(["loss"])
+
+
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        ({"part_rates": ["slow"]}, "part_rates: got 'slow'; wanted part=number"),
+        ({"part_rates": ["slow=-1"]}, "part_rates: got -1.0 for slow; wanted more than 0"),
+        ({"part_beta_1": ["slow=1"]}, "part_beta_1: got 1.0 for slow; wanted 0 up to below 1"),
+    ],
+)
+def test_settings_of_parts_are_checked(settings, message):
+    with pytest.raises(ConfigError, match=message):
+        TrainingConfig(**settings).validate()

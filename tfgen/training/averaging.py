@@ -136,7 +136,7 @@ class AveragingAdamax(_Averaging, FusedAdamax):
 def make_optimizer(
     training: TrainingConfig, beta_1: float = 0.9, beta_2: float = 0.999
 ) -> tf.keras.optimizers.Optimizer:
-    """Adam or Adamax as `training` says: schedule, weight decay, averaged weights.
+    """Adam or Adamax as `training` says: schedule, weight decay, parts, averaged weights.
 
     Make it inside the strategy's scope. Clipping is the model's: compile(clip_norm=...).
 
@@ -155,14 +155,21 @@ def make_optimizer(
         "adamax": (FusedAdamax, AveragingAdamax),
     }[training.optimizer]
     if training.average_decay:
-        return averaging(rate, training.average_decay, **settings)
-    return plain(rate, **settings)
+        optimizer = averaging(rate, training.average_decay, **settings)
+    else:
+        optimizer = plain(rate, **settings)
+    optimizer.set_parts(
+        training.numbers_of_parts("part_rates"), training.numbers_of_parts("part_beta_1")
+    )
+    return optimizer
 
 
 def build_optimizer(optimizer: tf.keras.optimizers.Optimizer, model: tf.keras.Model) -> None:
     """Makes an optimizer's variables for a model: of its weights and, if averaged, its moments."""
     optimizer.build(model.trainable_variables)
     optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+    if isinstance(optimizer, (FusedAdam, FusedAdamax)):
+        optimizer.find_parts(model)
     if isinstance(optimizer, _Averaging):
         optimizer.build_moments(_moments(model))
 

@@ -3,26 +3,61 @@
 from __future__ import annotations
 
 import functools
+from typing import Mapping
 
 import tensorflow as tf
+
+from tfgen.training.configuration import ConfigError
 
 __all__ = ["FusedAdam", "FusedAdamax"]
 
 
 class _Fused:
-    """What Adam and Adamax share: the scalars of a step are computed once for all variables."""
+    """What Adam and Adamax share: the scalars of a step are computed once for all variables that
+    have the same, and parts of a model may have a learning rate and a beta_1 of their own.
+    """
+
+    @tf.__internal__.tracking.no_automatic_dependency_tracking
+    def set_parts(self, rates: Mapping[str, float], beta_1: Mapping[str, float]) -> None:
+        """Gives parts of a model settings of their own, by the names of its attributes.
+
+        Args:
+          rates: part -> factor of the learning rate.
+          beta_1: part -> what it has in place of the optimizer's beta_1.
+        """
+        self._parts = {
+            name: (rates.get(name, 1.0), beta_1.get(name, self.beta_1))
+            for name in {**rates, **beta_1}
+        }
+
+    @tf.__internal__.tracking.no_automatic_dependency_tracking
+    def find_parts(self, model: tf.keras.Model) -> None:
+        """Looks up the weights of the parts; those of the model exist already.
+
+        Raises:
+          ConfigError: the model has no such part with weights.
+        """
+        self._part_of = {}
+        for name, settings in getattr(self, "_parts", {}).items():
+            weights = getattr(getattr(model, name, None), "trainable_variables", [])
+            if not weights:
+                raise ConfigError(
+                    f"part_rates, part_beta_1: {type(model).__name__} has no part {name!r} with "
+                    f"weights; wanted one of {', '.join(_parts_with_weights(model))}."
+                )
+            self._part_of.update({self._var_key(weight): settings for weight in weights})
 
     def _distributed_apply_gradients_fn(self, distribution, grads_and_vars, **kwargs):
-        betas = tf.constant([self.beta_1, self.beta_2], tf.float64)
-        powers = tf.pow(betas, tf.cast(self.iterations + 1, tf.float64))
+        steps = tf.cast(self.iterations + 1, tf.float64)
 
         @functools.lru_cache(maxsize=None)
-        def scalars(dtype):
+        def scalars(dtype, factor, beta_1):
+            powers = tf.pow(tf.constant([beta_1, self.beta_2], tf.float64), steps)
             values = {
                 "beta1_power": tf.cast(powers[0], dtype),
-                "lr": tf.cast(self.learning_rate, dtype),
+                "lr": tf.cast(self.learning_rate, dtype) * tf.constant(factor, dtype),
                 # tf.cast would round numbers of Python to float32 first.
-                "beta1": tf.constant(self.beta_1, dtype),
+                "beta1": tf.constant(beta_1, dtype),
                 "beta2": tf.constant(self.beta_2, dtype),
                 "epsilon": tf.constant(self.epsilon, dtype),
             }
@@ -37,7 +72,9 @@ class _Fused:
 
     def _scalars(self, variable):
         """The operation's scalars in the variable's dtype, beta_2^t, and which slots are its."""
-        return (*self._scalars_of(variable.dtype), self._index_dict[self._var_key(variable)])
+        key = self._var_key(variable)
+        part = getattr(self, "_part_of", {}).get(key, (1.0, self.beta_1))
+        return (*self._scalars_of(variable.dtype, *part), self._index_dict[key])
 
 
 class FusedAdam(_Fused, tf.keras.optimizers.Adam):
@@ -91,3 +128,12 @@ class FusedAdamax(_Fused, tf.keras.optimizers.Adamax):
             grad=tf.cast(tf.convert_to_tensor(gradient), variable.dtype),
             **scalars,
         )
+
+
+def _parts_with_weights(model):
+    """Attributes of a model that have weights."""
+    return sorted(
+        name
+        for name, value in vars(model).items()
+        if not name.startswith("_") and getattr(value, "trainable_variables", None)
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import List, Literal, Optional
+from typing import Dict, List, Literal, Optional
 
 from tfgen.training.configuration import Config, ConfigError
 
@@ -62,6 +62,9 @@ class TrainingConfig(Config):
       optimizer: adam or adamax.
       learning_rate: peak learning rate of the optimizer.
       schedule: how the learning rate moves.
+      part_rates: factors of the learning rate of parts of the model, by the names of its
+        attributes, as [image_encoder=0.1]; weight decay keeps the rate of the whole.
+      part_beta_1: what parts have in place of the optimizer's beta_1, written alike.
       steps_per_epoch: steps between two reports, validations and checkpoints.
       clip_norm: largest global norm of the gradient; 0 clips nothing.
       weight_decay: decoupled weight decay; 0 is none.
@@ -82,6 +85,8 @@ class TrainingConfig(Config):
     optimizer: Literal["adam", "adamax"] = "adam"
     learning_rate: float = 1e-3
     schedule: ScheduleConfig = dataclasses.field(default_factory=ScheduleConfig)
+    part_rates: List[str] = dataclasses.field(default_factory=list)
+    part_beta_1: List[str] = dataclasses.field(default_factory=list)
     steps_per_epoch: int = 1000
     clip_norm: float = 0.0
     weight_decay: float = 0.0
@@ -110,9 +115,32 @@ class TrainingConfig(Config):
         for name in ("clip_norm", "weight_decay", "max_nonfinite_steps", "validation_examples"):
             if getattr(self, name) < 0:
                 raise ConfigError(f"{name}: got {getattr(self, name)}; wanted 0 or more.")
+        for name, factor in self.numbers_of_parts("part_rates").items():
+            if not factor > 0:
+                raise ConfigError(f"part_rates: got {factor} for {name}; wanted more than 0.")
+        for name, beta in self.numbers_of_parts("part_beta_1").items():
+            if not 0 <= beta < 1:
+                raise ConfigError(f"part_beta_1: got {beta} for {name}; wanted 0 up to below 1.")
         if self.learning_rate <= 0:
             raise ConfigError(f"learning_rate: got {self.learning_rate}; wanted more than 0.")
         if not 0 <= self.average_decay < 1:
             raise ConfigError(
                 f"average_decay: got {self.average_decay}; wanted 0 (no average) up to below 1."
             )
+
+    def numbers_of_parts(self, setting: str) -> Dict[str, float]:
+        """part -> number, of `part_rates` or `part_beta_1`.
+
+        Raises:
+          ConfigError: an entry is not part=number.
+        """
+        numbers = {}
+        for entry in getattr(self, setting):
+            name, _, number = entry.partition("=")
+            try:
+                numbers[name.strip()] = float(number)
+            except ValueError:
+                raise ConfigError(
+                    f"{setting}: got {entry!r}; wanted part=number, as image_encoder=0.1."
+                ) from None
+        return numbers

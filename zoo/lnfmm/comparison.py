@@ -210,12 +210,28 @@ def _make(config, training, vocabulary, precision, data) -> GenerativeModel:
             rate = config.discriminator_learning_rate
             second = {"discriminator_optimizer": tf.keras.optimizers.Adam(rate, beta_1=0.0)}
         made.compile(
-            make_optimizer(config.training),
+            make_optimizer(_of_its_parts(config.training, made)),
             clip_norm=config.training.clip_norm,
             jit_compile=config.training.jit_compile,
             **second,
         )
     return made
+
+
+# Parts of LNFMM that its variants and the models it is compared with may lack.
+_PARTS = ("alignment", "image_decoder", "image_prior", "text_prior")
+
+
+def _of_its_parts(training: TrainingConfig, model) -> TrainingConfig:
+    """The settings of a training without those for parts that this model does not have."""
+
+    def kept(entries):
+        lacking = [name for name in _PARTS if not hasattr(model, name)]
+        return [entry for entry in entries if entry.partition("=")[0] not in lacking]
+
+    return dataclasses.replace(
+        training, part_rates=kept(training.part_rates), part_beta_1=kept(training.part_beta_1)
+    )
 
 
 def _training_source(config, training, source: Source, vocabulary) -> Source:

@@ -16,10 +16,9 @@ def caption_presets(preset: str) -> Dict[str, Any]:
     """Fields of a `CaptionStudyConfig`.
 
     The paper preset has the sizes of the thesis, and the weights of the released code. Its steps
-    are 300 epochs of COCO's 118 287 images. One Adam serves all parts, with the released rate of
-    texts, flows and image decoder, and clips their common norm; the released code has an Adam for
-    each part, 1e-5 for its pre-trained image encoder (whose features are fixed here), no momentum
-    for images, and clips values.
+    are 300 epochs of COCO's 118 287 images. One Adam serves all parts; as in the released code the
+    image encoder has a tenth of its rate, and image encoder and decoder no momentum. It clips the
+    common norm of the gradient, where the released code clips values, part by part.
 
     Args:
       preset: smoke, quick, embedded or paper.
@@ -29,6 +28,8 @@ def caption_presets(preset: str) -> Dict[str, Any]:
             steps=277_235,
             batch_size=128,
             learning_rate=1e-4,
+            part_rates=["image_encoder=0.1"],
+            part_beta_1=["image_encoder=0.0", "image_decoder=0.0"],
             clip_norm=100.0,
             precision="auto",
         )
