@@ -15,17 +15,17 @@ finest level: about 15 minutes on 2 idle cores, as its steps were measured; no w
 saved_models/pixelpyramids_two_objects is the full model alone, of one seed, trained longer:
 
     tfgen train pixelpyramids_two_objects --preset quick --set "variants=[full]" --set seeds=1 \\
-        --set training.steps=1500 --set training.steps_per_epoch=250 \\
-        --set training.average_decay=0.99 --set train=12000
+        --set training.steps=4000 --set training.steps_per_epoch=500 \\
+        --set training.average_decay=0.995 --set train=24000
 
-It has 1.068 bits/dim on 500 test images, 903 796 parameters and 96 steps of a sample, after 691 s
-on two busy cores. The finest level has half of the pixels and 43 % of the bits. Super-resolution
-from 16x16 pixels has 18.5 dB and bicubic interpolation 24.5: a sample is not a mean, and samples of
-so short a training are blocks of colour.
+It has 0.846 bits/dim on 500 test images, 917 796 parameters and 96 steps of a sample, after 2077 s
+on two busy cores. The finest level has half of the pixels and 40 % of the bits. Super-resolution
+from 16x16 pixels has 19.5 dB and bicubic interpolation 24.5: a sample is not a mean. Files of 256
+test images are 30 % smaller than lossless WebP's (tfgen benchmark codec).
 
-The order of the ablations is not the paper's there: without autoregression (squeezes_0, the same
-settings, 360 s) it is 0.988 bits/dim against 1.068 of the full model, after 160 steps 1.58 against
-1.64 on validation images.
+On these scenes autoregression tells little: edges follow from the coarse image once shapes are
+learnt. The finest level alone, 1 seed at rate 0.01, has 0.371 bits of every image's dimension after
+2500 steps with 16 sub-images, and 0.372 with one.
 """
 
 from __future__ import annotations
