@@ -31,14 +31,7 @@ from __future__ import annotations
 import dataclasses
 
 from tfgen.data import Splits
-from zoo.mar_scf import (
-    ComparisonJob,
-    ImageNetConfig,
-    ImageSetComparison,
-    comparison_presets,
-    load_image_set,
-    paper_training,
-)
+from zoo.mar_scf import ComparisonJob, ImageNetComparison, imagenet_presets, load_image_set
 
 PRESETS = ("smoke", "quick", "embedded", "paper")
 SYSTEM = "mar_scf"
@@ -48,30 +41,15 @@ LICENCE = "ImageNet's terms: non-commercial research"
 
 
 @dataclasses.dataclass
-class RecipeConfig(ImageSetComparison):
-    """Everything that decides the result of a run.
-
-    Attributes:
-      data: where ImageNet lies.
-    """
+class RecipeConfig(ImageNetComparison):
+    """Everything that decides the result of a run."""
 
     recipe: str = "mar_scf_imagenet64"
-    data: ImageNetConfig = dataclasses.field(default_factory=ImageNetConfig)
 
 
 def config(preset: str) -> RecipeConfig:
     """The configuration of a preset."""
-    settings = comparison_presets(preset)
-    settings["model"] = dataclasses.replace(settings["model"], image_size=64, levels=4)
-    if preset == "paper":
-        settings["model"].filters = 256
-        settings.update(
-            priors=("mar",), training=paper_training(steps=1_000_000, steps_per_epoch=5000)
-        )
-    if preset in ("quick", "embedded"):
-        # An image takes four times as long as one of 32x32 pixels.
-        settings["training"].batch_size //= 4
-    return RecipeConfig(preset=preset, **settings)
+    return RecipeConfig(preset=preset, **imagenet_presets(preset, 64))
 
 
 def load_data(config: RecipeConfig) -> Splits:

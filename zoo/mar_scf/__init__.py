@@ -10,9 +10,11 @@ from zoo.mar_scf.comparison import (
     train_flows,
 )
 from zoo.mar_scf.image_sets import (
+    ImageNetComparison,
     ImageNetConfig,
     ImageSetComparison,
     ImageSetConfig,
+    imagenet_presets,
     load_image_set,
 )
 from zoo.mar_scf.interpolation import (
@@ -29,6 +31,7 @@ __all__ = [
     "Comparison",
     "ComparisonConfig",
     "ComparisonJob",
+    "ImageNetComparison",
     "ImageNetConfig",
     "ImageSetComparison",
     "ImageSetConfig",
@@ -37,6 +40,7 @@ __all__ = [
     "comparison_report",
     "draw_comparison",
     "export_flow",
+    "imagenet_presets",
     "interpolation_objective",
     "load_flow",
     "load_image_set",

@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import pathlib
 import tempfile
-from typing import Optional
+from typing import Any, Dict, Optional
 
 from tfgen.data import (
     Splits,
@@ -20,8 +20,16 @@ from tfgen.data import (
 )
 from tfgen.training import Config, ConfigError
 from zoo.mar_scf.comparison import ComparisonConfig
+from zoo.mar_scf.presets import comparison_presets, paper_training
 
-__all__ = ["ImageNetConfig", "ImageSetComparison", "ImageSetConfig", "load_image_set"]
+__all__ = [
+    "ImageNetComparison",
+    "ImageNetConfig",
+    "ImageSetComparison",
+    "ImageSetConfig",
+    "imagenet_presets",
+    "load_image_set",
+]
 
 # Name -> what reads the set, and what writes a few images in its format.
 SETS = {
@@ -77,6 +85,33 @@ class ImageSetComparison(ComparisonConfig):
     """
 
     data: ImageSetConfig = dataclasses.field(default_factory=ImageSetConfig)
+
+
+@dataclasses.dataclass
+class ImageNetComparison(ImageSetComparison):
+    """A comparison of priors on ImageNet.
+
+    Attributes:
+      data: where ImageNet lies.
+    """
+
+    data: ImageNetConfig = dataclasses.field(default_factory=ImageNetConfig)
+
+
+def imagenet_presets(preset: str, size: int) -> Dict[str, Any]:
+    """Settings of an `ImageNetComparison` on images of 32 or 64 pixels a side."""
+    settings = comparison_presets(preset)
+    levels = {} if size == 32 else {"levels": 4}
+    settings["model"] = dataclasses.replace(settings["model"], image_size=size, **levels)
+    if preset == "paper":
+        settings["model"].filters = 256
+        settings.update(
+            priors=("mar",), training=paper_training(steps=1_000_000, steps_per_epoch=5000)
+        )
+    if preset in ("quick", "embedded"):
+        # An image of 64 x 64 pixels takes four times as long as one of 32 x 32.
+        settings["training"].batch_size //= (size // 32) ** 2
+    return settings
 
 
 def load_image_set(name: str, config: ImageSetComparison) -> Splits:
