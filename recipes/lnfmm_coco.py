@@ -137,7 +137,9 @@ def _few_scenes(size: int) -> Splits:
     with tempfile.TemporaryDirectory() as folder:
         directory = os.path.join(folder, "coco")
         write_scenes(few, directory, progress=False)
-        return coco(directory, size).map(lambda source: in_memory(source, progress=False))
+        return coco(directory, size).map(
+            lambda source: in_memory(source, progress=False, at_once=True)
+        )
 
 
 def _resized(source: Source, size: int) -> Source:

@@ -1,5 +1,7 @@
 """Sources kept in memory and in files."""
 
+import functools
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -38,13 +40,28 @@ def assert_equal_examples(a: Source, b: Source):
             np.testing.assert_array_equal(x[name].numpy(), y[name].numpy())
 
 
+fill = functools.partial(in_memory, at_once=True)
+
+
 def test_equal_examples_from_memory_and_each_is_made_once():
     counted = Counted()
-    kept = in_memory(counted.source, progress=False, batch_size=10)
+    kept = fill(counted.source, progress=False, batch_size=10)
     assert counted.made == 37
     list(kept.batches(8, shuffle=True))
     assert counted.made == 37
     assert_equal_examples(kept, counted.source)
+
+
+def test_examples_are_made_when_the_first_pipeline_asks_for_them():
+    counted = Counted()
+    kept = in_memory(counted.source, progress=False)
+    assert counted.made == 0 and kept.features == counted.source.features
+    (look,) = kept.batches(2, repeat=True).take(1)
+    assert counted.made < 37 and look["text"].numpy()[1] == b"text 1"
+    counted.made = 0
+    first, second = (kept.batches(8, seed=seed, shuffle=True) for seed in (1, 2))
+    assert len(list(first)) == len(list(second)) == 5
+    assert counted.made == 37
 
 
 def test_what_is_redrawn_is_not_kept():
@@ -59,17 +76,17 @@ def test_what_is_redrawn_is_not_kept():
 
 def test_cache_is_used_the_second_time(tmp_path):
     first, second = Counted(), Counted()
-    in_memory(first.source, tmp_path, progress=False)
-    kept = in_memory(second.source, tmp_path, progress=False)
+    fill(first.source, tmp_path, progress=False)
+    kept = fill(second.source, tmp_path, progress=False)
     assert second.made == 3, "the three examples of the fingerprint alone"
     assert_equal_examples(kept, first.source)
     assert not list(tmp_path.glob(".partial*"))
 
 
 def test_another_source_has_another_folder(tmp_path):
-    in_memory(Counted().source, tmp_path, progress=False)
+    fill(Counted().source, tmp_path, progress=False)
     other = Counted(offset=1)
-    assert_equal_examples(in_memory(other.source, tmp_path, progress=False), other.source)
+    assert_equal_examples(fill(other.source, tmp_path, progress=False), other.source)
     assert len(list(tmp_path.iterdir())) == 2
 
 
@@ -78,7 +95,7 @@ def test_another_source_has_another_folder(tmp_path):
 )
 def test_a_damaged_cache_is_made_again(tmp_path, damage):
     counted = Counted()
-    in_memory(counted.source, tmp_path, progress=False)
+    fill(counted.source, tmp_path, progress=False)
     (folder,) = tmp_path.iterdir()
     image, manifest = folder / "image.npy", folder / "manifest.json"
     data = image.read_bytes()
@@ -93,10 +110,10 @@ def test_a_damaged_cache_is_made_again(tmp_path, damage):
     else:
         manifest.write_text("{")
     again = Counted()
-    assert_equal_examples(in_memory(again.source, tmp_path, progress=False), counted.source)
+    assert_equal_examples(fill(again.source, tmp_path, progress=False), counted.source)
     assert again.made >= 37
     third = Counted()
-    in_memory(third.source, tmp_path, progress=False)
+    fill(third.source, tmp_path, progress=False)
     assert third.made == 3, "the cache was mended"
 
 
@@ -106,7 +123,7 @@ def test_an_interrupted_writing_leaves_nothing(tmp_path, monkeypatch):
 
     monkeypatch.setattr(np, "save", fail)
     with pytest.raises(OSError, match="No space left"):
-        in_memory(Counted().source, tmp_path, progress=False)
+        fill(Counted().source, tmp_path, progress=False)
     assert not list(tmp_path.iterdir())
 
 
@@ -116,5 +133,5 @@ def test_an_empty_source_is_refused():
 
 
 def test_progress_is_shown(capsys):
-    in_memory(Counted().source)
+    fill(Counted().source)
     assert "37/37" in capsys.readouterr().out

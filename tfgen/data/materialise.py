@@ -19,15 +19,23 @@ from tfgen.data.source import Source
 __all__ = ["in_memory"]
 
 _MANIFEST = "manifest.json"
+_FEW = 2
+"""Examples in a batch of those who only want to see what examples are like."""
 
 
 def in_memory(
-    source: Source, directory: Optional[str] = None, progress: bool = True, batch_size: int = 64
+    source: Source,
+    directory: Optional[str] = None,
+    progress: bool = True,
+    batch_size: int = 64,
+    at_once: bool = False,
 ) -> Source:
-    """Loads every example once and returns a source that takes them from memory.
+    """A source that loads every example once and takes them from memory from then on.
 
-    The features of `load` are kept; what is redrawn each epoch stays so. A string feature must
-    not end in zero bytes, which NumPy drops.
+    That is when a pipeline first asks for batches of more than two: who loads a trained model, to
+    export it, does not wait for the data that it was trained on. The features of `load` are kept;
+    what is redrawn each epoch stays so. A string feature must not end in zero bytes, which NumPy
+    drops.
 
     Args:
       source: rendered or decoded examples.
@@ -37,6 +45,7 @@ def in_memory(
         whatever is missing or damaged is made again.
       progress: shows a Keras progress bar.
       batch_size: examples loaded at once.
+      at_once: loads them now, as from a folder that will not stay.
 
     Returns:
       A source with equal count, features and examples.
@@ -44,23 +53,38 @@ def in_memory(
     Raises:
       ValueError: the source is empty.
     """
-    if directory is None:
-        arrays = _load_all(source, progress, batch_size)
-    else:
-        folder = pathlib.Path(directory) / _fingerprint(source)
-        arrays = _read(folder, source)
-        if arrays is None:
-            arrays = _load_all(source, progress, batch_size)
-            _write(folder, arrays)
-    # Captured tensors are inputs of the pipeline's functions, not constants inside their graphs,
-    # which protocol buffers would limit to 2 GB.
-    with tf.device("/CPU:0"):
-        tensors = {name: tf.convert_to_tensor(array) for name, array in arrays.items()}
+    if source.count < 1:
+        raise ValueError("This data source is empty: it has 0 examples, wanted 1 or more.")
+    tensors: Dict[str, tf.Tensor] = {}
 
+    @tf.autograph.experimental.do_not_convert
     def load(indices):
+        few = indices.shape[0] is not None and indices.shape[0] <= _FEW
+        if few and not tensors and not at_once:
+            return source.load(indices)
+        if not tensors:
+            # Out of the graph of the pipeline that asks first. Captured tensors are inputs of the
+            # pipelines' functions, not constants inside their graphs, which protocol buffers would
+            # limit to 2 GB.
+            with tf.init_scope(), tf.device("/CPU:0"):
+                arrays = _read_or_load(source, directory, progress, batch_size)
+                tensors.update((name, tf.convert_to_tensor(a)) for name, a in arrays.items())
         return {name: tf.gather(tensor, indices) for name, tensor in tensors.items()}
 
+    if at_once:
+        load(tf.range(1, dtype=tf.int64))
     return Source(source.count, load, source.features, source.redraw)
+
+
+def _read_or_load(source, directory, progress, batch_size) -> Dict[str, np.ndarray]:
+    if directory is None:
+        return _load_all(source, progress, batch_size)
+    folder = pathlib.Path(directory) / _fingerprint(source)
+    arrays = _read(folder, source)
+    if arrays is None:
+        arrays = _load_all(source, progress, batch_size)
+        _write(folder, arrays)
+    return arrays
 
 
 def _load_all(source: Source, progress: bool, batch_size: int) -> Dict[str, np.ndarray]:

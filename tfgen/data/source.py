@@ -73,8 +73,9 @@ class Source:
             )
 
         def make(first):
+            # With a static number of them where every batch is full.
             last = first + batch_size if repeat else tf.minimum(first + batch_size, self.count)
-            positions = tf.range(first, last, dtype=tf.int64)
+            positions = first + tf.range(batch_size if repeat else last - first, dtype=tf.int64)
             epochs, indices = positions // self.count, positions % self.count
             if shuffle:
                 indices = _permute(indices, self.count, seed, epochs)

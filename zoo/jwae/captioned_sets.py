@@ -156,4 +156,6 @@ def _few_scenes(size):
     with tempfile.TemporaryDirectory() as folder:
         directory = os.path.join(folder, "coco")
         write_scenes(few, directory, progress=False)
-        return coco(directory, size).map(lambda source: in_memory(source, progress=False))
+        return coco(directory, size).map(
+            lambda source: in_memory(source, progress=False, at_once=True)
+        )

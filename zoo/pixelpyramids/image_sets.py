@@ -90,7 +90,7 @@ def load_folders(config: FolderStudyConfig, name: str) -> Splits:
         with tempfile.TemporaryDirectory() as folder:
             write_folders(pathlib.Path(folder), side=config.model.image_size + 4)
             splits = _read(config, folder, name)
-            return splits.map(lambda source: in_memory(source, progress=False))
+            return splits.map(lambda source: in_memory(source, progress=False, at_once=True))
     if not config.data.directory:
         raise DataError(f"Wanted a folder with {name}: pass --set data.directory=FOLDER.")
     return _read(config, config.data.directory, name)
