@@ -65,8 +65,9 @@ class CocoDataConfig(Config):
     Attributes:
       directory: of the data set; "" writes a few rendered scenes in its layout, for smoke.
       split_file: Karpathy's dataset_coco.json, or "" for the set's own splits.
-      application, layer, weights: the network of tf.keras.applications whose features the model
-        reads, and the local .h5 file of its weights; not read where images are pixels.
+      application, layer, weights: the network whose features the model reads, of
+        tf.keras.applications or of tf-models-official ("official/ResNet50"), and its weights on
+        the disk; see `tfgen.data.ImageBackbone`. Not read where images are pixels.
       cache: directory that keeps the features.
     """
 
@@ -113,7 +114,7 @@ def load_data(config: RecipeConfig) -> Splits:
         return coco(settings.directory, networks.image_size, split_file=split_file)
     if not settings.weights:
         raise ConfigError(
-            "data.weights: got ''; wanted the path of the .h5 file of tf.keras.applications' "
+            "data.weights: got ''; wanted the path of the weights of "
             f"{settings.application}, whose features the model reads. Nothing is downloaded. "
             "model.networks.image_input=pixels does without."
         )

@@ -104,6 +104,47 @@ def test_files_that_do_not_fit(small, tmp_path):
         ImageBackbone("AlexNet", str(tmp_path / "full.h5"))
 
 
+class TestModelGarden:
+    @pytest.fixture(scope="class")
+    def garden(self):
+        from official.vision.modeling import backbones
+
+        tf.keras.utils.set_random_seed(0)
+        return backbones.ResNet(18, tf.keras.layers.InputSpec(shape=[None, 32, 32, 3]))
+
+    @pytest.fixture(scope="class")
+    def checkpoint(self, garden, tmp_path_factory):
+        """As its trainers write it: the whole model, and the backbone by name."""
+        pooled = tf.keras.layers.GlobalAveragePooling2D()(garden(garden.input)["5"])
+        classifier = tf.keras.Model(garden.input, tf.keras.layers.Dense(3)(pooled))
+        folder = tmp_path_factory.mktemp("garden")
+        saved = tf.train.Checkpoint(model=classifier, backbone=garden, global_step=tf.Variable(7))
+        return saved.save(str(folder / "ckpt"))
+
+    def test_a_level_and_the_mean_of_the_last(self, garden, checkpoint):
+        images = np.random.default_rng(1).integers(0, 256, [2, 32, 32, 3], np.uint8)
+        scaled = (images / 255.0 - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]
+        levels = garden(scaled.astype(np.float32), training=False)
+        # Of the file, its prefix, its index and its folder.
+        for weights in (checkpoint, checkpoint + ".index", str(pathlib.Path(checkpoint).parent)):
+            backbone = ImageBackbone("official/ResNet18", weights, image_size=32)
+            assert backbone.shape == (512,)
+            wanted = levels["5"].numpy().mean((1, 2))
+            np.testing.assert_allclose(backbone(tf.constant(images)), wanted, rtol=1e-4, atol=1e-5)
+        map_ = ImageBackbone("official/ResNet18", checkpoint, "4", image_size=32)
+        assert map_.shape == (2, 2, 256) and map_.fingerprint != backbone.fingerprint
+        np.testing.assert_allclose(map_(tf.constant(images)), levels["4"], rtol=1e-4, atol=1e-5)
+
+    def test_what_does_not_fit(self, checkpoint, tmp_path):
+        with pytest.raises(DataError, match="does not fit official/ResNet34"):
+            ImageBackbone("official/ResNet34", checkpoint, image_size=32)
+        with pytest.raises(ValueError, match="no layer 'conv5'; it has 2, 3, 4, 5"):
+            ImageBackbone("official/ResNet18", checkpoint, "conv5", image_size=32)
+        for weights in (tmp_path, tmp_path / "ckpt-1"):
+            with pytest.raises(DataError, match="There is no checkpoint .*Nothing is downloaded"):
+                ImageBackbone("official/ResNet18", str(weights))
+
+
 class TestCache:
     @pytest.fixture
     def backbone(self, small, tmp_path, monkeypatch):

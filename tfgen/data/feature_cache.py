@@ -13,6 +13,13 @@ import numpy as np
 import tensorflow as tf
 
 from tfgen.data.errors import DataError
+from tfgen.data.model_garden import (
+    GARDEN,
+    GARDEN_SIZE,
+    find_checkpoint,
+    load_garden_backbone,
+    normalise_for_garden,
+)
 from tfgen.data.source import Source
 
 __all__ = ["ImageBackbone", "cached_features"]
@@ -36,10 +43,12 @@ _APPLICATIONS = {
 
 
 class ImageBackbone(tf.Module):
-    """A network of tf.keras.applications with weights from a local file, as a feature extractor.
+    """A pre-trained network with weights from the local disk, as a feature extractor.
 
-    Nothing is downloaded. The file is one that Keras distributes, NAME_weights_..._kernels.h5, with
-    or without its top (..._notop.h5), or one that `save_weights` of such a model has written.
+    Nothing is downloaded. Of a network of tf.keras.applications, the weights are a file that Keras
+    distributes, NAME_weights_..._kernels.h5, with or without its top (..._notop.h5), or one that
+    `save_weights` of such a model has written. Of a backbone of the TensorFlow Model Garden
+    (tf-models-official), such as "official/ResNet50", they are a checkpoint of its trainers.
 
     Attributes:
       application, layer, image_size, weights: as given.
@@ -57,11 +66,12 @@ class ImageBackbone(tf.Module):
         """Builds the network and loads its weights.
 
         Args:
-          application: the network, such as "VGG16" or "ResNet152".
-          weights: path of the .h5 file.
+          application: the network, such as "VGG16", "ResNet152" or "official/ResNet50".
+          weights: path of the .h5 file, or of the Garden's checkpoint: its prefix or its folder.
           layer: whose output is taken, such as "fc1" of VGG16 (4096 numbers) or "block5_conv3"
-            (a map [14, 14, 512]); None takes the last convolution's map averaged over all
-            positions (2048 numbers of ResNet152).
+            (a map [14, 14, 512]), or of the Garden's "4" of ResNet50 (a map [14, 14, 1024]);
+            None takes the last convolution's map averaged over all positions (2048 numbers of
+            ResNet152).
           image_size: height and width that images are brought to; None takes what the network was
             trained with.
 
@@ -70,27 +80,30 @@ class ImageBackbone(tf.Module):
           DataError: the file is missing or does not fit the network.
         """
         super().__init__(name="image_backbone")
-        if application not in _APPLICATIONS:
+        if application not in {**_APPLICATIONS, **GARDEN}:
             raise ValueError(
-                f"Wanted a network of {', '.join(_APPLICATIONS)}; got {application!r}."
+                f"Wanted a network of {', '.join([*_APPLICATIONS, *GARDEN])}; got {application!r}."
             )
-        path = pathlib.Path(weights)
-        if not path.is_file() or path.suffix != ".h5":
-            raise DataError(
-                f"There are no weights {path} for {application}: wanted a local .h5 file. Nothing "
-                "is downloaded: fetch NAME_weights_tf_dim_ordering_tf_kernels.h5 of "
-                "tf.keras.applications, or its _notop.h5, and pass its path."
-            )
-        module, size = _APPLICATIONS[application]
-        self.application, self.layer, self.weights = application, layer, str(path)
+        self.application, self.layer, self.weights = application, layer, str(weights)
+        if application in GARDEN:
+            size, self._preprocess = GARDEN_SIZE, normalise_for_garden
+            path = find_checkpoint(weights)
+            files = sorted(path.parent.glob(f"{path.name}.*"))
+        else:
+            module, size = _APPLICATIONS[application]
+            self._preprocess = importlib.import_module(
+                f"tensorflow.keras.applications.{module}"
+            ).preprocess_input
+            path = _weights_file(application, weights)
+            files = [path]
         self.image_size = size if image_size is None else image_size
-        self._preprocess = importlib.import_module(
-            f"tensorflow.keras.applications.{module}"
-        ).preprocess_input
-        self.network = self._load(path)
+        if application in GARDEN:
+            self.network = load_garden_backbone(application, path, layer, self.image_size)
+        else:
+            self.network = self._load(path)
         self.network.trainable = False
         self.shape = self.network.output_shape[1:]
-        described = f"{application}/{layer}/{self.image_size}/{_hash(path)}"
+        described = f"{application}/{layer}/{self.image_size}/{'/'.join(map(_hash, files))}"
         self.fingerprint = hashlib.sha256(described.encode()).hexdigest()[:16]
 
     def __call__(self, images: tf.Tensor) -> tf.Tensor:
@@ -286,6 +299,17 @@ def _fingerprint(source: Source, backbone: ImageBackbone) -> str:
             content = values.numpy()
             digest.update(content.tobytes() if name == "image" else repr(content.tolist()).encode())
     return digest.hexdigest()[:24]
+
+
+def _weights_file(application, weights) -> pathlib.Path:
+    path = pathlib.Path(weights)
+    if not path.is_file() or path.suffix != ".h5":
+        raise DataError(
+            f"There are no weights {path} for {application}: wanted a local .h5 file. Nothing is "
+            "downloaded: fetch NAME_weights_tf_dim_ordering_tf_kernels.h5 of "
+            "tf.keras.applications, or its _notop.h5, and pass its path."
+        )
+    return path
 
 
 def _hash(path: pathlib.Path) -> str:

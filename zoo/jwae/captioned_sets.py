@@ -34,9 +34,9 @@ class CaptionedSetConfig(AlignmentConfig):
     Attributes:
       directory: of the data set; "" writes a few rendered scenes in COCO's layout, for smoke.
       split_file: Karpathy's JSON of the set, or "" for the set's own splits.
-      application, layer, weights: the network of tf.keras.applications whose features the model
-        reads, and the local .h5 file of its weights; see `tfgen.data.ImageBackbone`. They are not
-        read where model.image.type is "pixels".
+      application, layer, weights: the network whose features the model reads, of
+        tf.keras.applications or of tf-models-official ("official/ResNet152"), and its weights on
+        the disk; see `tfgen.data.ImageBackbone`. Not read where model.image.type is "pixels".
       cache: directory that keeps the features.
     """
 
@@ -128,7 +128,7 @@ def load_captioned(name: str, config: CaptionedSetConfig) -> Splits:
     if config.model.image.type == "vectors":
         if not config.weights:
             raise ConfigError(
-                "weights: got ''; wanted the path of the .h5 file of tf.keras.applications' "
+                "weights: got ''; wanted the path of the weights of "
                 f"{config.application}, whose features the model reads. Nothing is downloaded. "
                 "model.image.type=pixels does without."
             )
