@@ -73,9 +73,10 @@ class Source:
             )
 
         def make(first):
-            # With a static number of them where every batch is full.
-            last = first + batch_size if repeat else tf.minimum(first + batch_size, self.count)
-            positions = first + tf.range(batch_size if repeat else last - first, dtype=tf.int64)
+            # A static number of them where every batch is full.
+            full = repeat or self.count % batch_size == 0
+            number = batch_size if full else tf.minimum(self.count - first, batch_size)
+            positions = first + tf.range(number, dtype=tf.int64)
             epochs, indices = positions // self.count, positions % self.count
             if shuffle:
                 indices = _permute(indices, self.count, seed, epochs)
