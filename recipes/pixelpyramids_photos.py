@@ -9,7 +9,16 @@ of every level, its share of the bits and of the pixels, and super-resolution fr
 against bicubic interpolation.
 
 quick trains each of the five models from three seeds, for 200 steps of 8 images, on patches at the
-finest level: about 15 minutes on 2 idle cores, as its steps were measured; no whole run was. --set
+finest level: 3807 s beside other work. Bits/dim on 2000 test patches, mean and deviation over seeds:
+
+    full model (16 sub-images a level)    3.665 +- 0.021     96 steps of a sample
+    without modulo difference             5.418 +- 0.057     96
+    squeezes 0 (not autoregressive)       3.707 +- 0.020     24
+    squeezes 1                            3.639 +- 0.018     48
+    squeezes 3                            3.670 +- 0.023    432
+
+So differences and sub-images both help, as in the paper (Table 7.4: 0.61, 0.76, 0.83, 0.62, 0.61 on
+faces of 5 bits), the differences by far the more after so short a training. --set
 "variants=[full]" trains the full model alone, and --set model.as_released=true measures and draws
 as the released code does (see `zoo.pixelpyramids.PyramidStudyConfig`).
 """
