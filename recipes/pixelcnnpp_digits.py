@@ -8,7 +8,10 @@ the cache of `tfgen.layers.sample_pixels`.
 
 A model of the ten digits, each drawn by its name: --set model.classes=10. The gated PixelCNN:
 --set model.architecture=gated. The preset paper is PixelCNN++ of the paper's width on these images,
-which that paper has not; nothing but the smoke preset was run here so far.
+which that paper has not, and was not run here.
+
+quick, 1000 steps from three seeds in 429 s on two busy cores: 1.778 +- 0.003 bits/dim on the 300
+test images (1.780, 1.775, 1.778), with 199 206 parameters; a sample takes 2.7 ms in a batch of 16.
 
 For comparison, on the same test images: flows of the recipe mar_scf_digits, quick, reach 2.45 to
 2.50 bits/dim.
