@@ -114,7 +114,7 @@ def load_data(config: RecipeConfig) -> Splits:
         return coco(settings.directory, networks.image_size, split_file=split_file)
     if not settings.weights:
         raise ConfigError(
-            "data.weights: got ''; wanted the path of the weights of "
+            "data.weights: got ''; wanted the path of the weights on this disk of "
             f"{settings.application}, whose features the model reads. Nothing is downloaded. "
             "model.networks.image_input=pixels does without."
         )

@@ -128,7 +128,7 @@ def load_captioned(name: str, config: CaptionedSetConfig) -> Splits:
     if config.model.image.type == "vectors":
         if not config.weights:
             raise ConfigError(
-                "weights: got ''; wanted the path of the weights of "
+                "weights: got ''; wanted the path of the weights on this disk of "
                 f"{config.application}, whose features the model reads. Nothing is downloaded. "
                 "model.image.type=pixels does without."
             )
