@@ -64,7 +64,7 @@ class TestPhotographs:
 
     def test_what_is_missing_is_told(self, tmp_path):
         module = recipe_of("jwae_coco")
-        with pytest.raises(ConfigError, match="weights: got ''; wanted the path of the weights on this disk"):
+        with pytest.raises(ConfigError, match="weights: got ''; wanted the path of the weights"):
             module.load_data(module.config("paper"))
         with pytest.raises(ConfigError, match="directory: got ''; wanted the folder of coco"):
             module.load_data(module.config("quick"))
