@@ -135,6 +135,13 @@ class TestModelGarden:
         assert map_.shape == (2, 2, 256) and map_.fingerprint != backbone.fingerprint
         np.testing.assert_allclose(map_(tf.constant(images)), levels["4"], rtol=1e-4, atol=1e-5)
 
+    def test_an_efficient_net(self, tmp_path):
+        from official.vision.modeling import backbones
+
+        network = backbones.EfficientNet("b0", tf.keras.layers.InputSpec(shape=[None, 32, 32, 3]))
+        saved = tf.train.Checkpoint(backbone=network).save(str(tmp_path / "ckpt"))
+        assert ImageBackbone("official/EfficientNetB0", saved, image_size=32).shape == (320,)
+
     def test_what_does_not_fit(self, checkpoint, tmp_path):
         with pytest.raises(DataError, match="does not fit official/ResNet34"):
             ImageBackbone("official/ResNet34", checkpoint, image_size=32)

@@ -30,14 +30,15 @@ GARDEN = {
 GARDEN_SIZE = 224
 """Pixels a side of the images that they are trained with."""
 
-# Of ImageNet's pixels, as the Garden's classifiers are trained with.
-_MEAN = (123.675, 116.28, 103.53)
-_DEVIATION = (58.395, 57.12, 57.375)
-
 
 def normalise_for_garden(images: tf.Tensor) -> tf.Tensor:
-    """Pixels 0 .. 255, [..., 3], as the Garden's image classifiers take them."""
-    return (images - tf.constant(_MEAN)) / tf.constant(_DEVIATION)
+    """Floats 0 .. 255, [..., 3], as the Garden's image classifiers take them."""
+    # It is slow to import, and few need it.
+    from official.vision.ops import preprocess_ops
+
+    return preprocess_ops.normalize_image(
+        images, preprocess_ops.MEAN_RGB, preprocess_ops.STDDEV_RGB
+    )
 
 
 def find_checkpoint(weights: str) -> pathlib.Path:
@@ -74,7 +75,6 @@ def load_garden_backbone(
       ValueError: the network has no such level.
       DataError: the checkpoint is of another network.
     """
-    # It is slow to import, and few need it.
     from official.vision.modeling import backbones
 
     kind, settings = GARDEN[application]
