@@ -30,6 +30,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import tempfile
+from typing import Optional
 
 import tensorflow as tf
 
@@ -112,24 +113,38 @@ def load_data(config: RecipeConfig) -> Splits:
     split_file = settings.split_file or None
     if networks.image_input == "pixels":
         return coco(settings.directory, networks.image_size, split_file=split_file)
+    seen = backbone(config)
+    splits = coco(settings.directory, seen.image_size, split_file=split_file)
+
+    def prepared(source: Source) -> Source:
+        return _resized(cached_features(source, seen, settings.cache), networks.image_size)
+
+    return splits.map(prepared)
+
+
+def backbone(config: RecipeConfig) -> Optional[ImageBackbone]:
+    """The network whose features the model reads; None where it reads pixels.
+
+    Raises:
+      ConfigError: no weights are named, or the features have another size.
+      DataError: the weights cannot be used.
+    """
+    settings, networks = config.data, config.model.networks
+    if networks.image_input == "pixels" or not settings.directory:
+        return None
     if not settings.weights:
         raise ConfigError(
             "data.weights: got ''; wanted the path of the weights on this disk of "
             f"{settings.application}, whose features the model reads. Nothing is downloaded. "
             "model.networks.image_input=pixels does without."
         )
-    backbone = ImageBackbone(settings.application, settings.weights, settings.layer or None)
-    if list(backbone.shape) != [networks.feature_size]:
+    made = ImageBackbone(settings.application, settings.weights, settings.layer or None)
+    if list(made.shape) != [networks.feature_size]:
         raise ConfigError(
             f"model.networks.feature_size: got {networks.feature_size}; wanted that of the "
-            f"features of {settings.application}, {list(backbone.shape)}."
+            f"features of {settings.application}, {list(made.shape)}."
         )
-    splits = coco(settings.directory, backbone.image_size, split_file=split_file)
-
-    def prepared(source: Source) -> Source:
-        return _resized(cached_features(source, backbone, settings.cache), networks.image_size)
-
-    return splits.map(prepared)
+    return made
 
 
 def _few_scenes(size: int) -> Splits:
@@ -156,6 +171,13 @@ def _resized(source: Source, size: int) -> Source:
     return Source(source.count, load, features, source.redraw)
 
 
-JOB = CaptionJob(RecipeConfig, load_data, summary=DRAWS)
+class CocoJob(CaptionJob):
+    """Exports hold the network whose features the model reads, and take images."""
+
+    def backbone(self, config):
+        return backbone(config)
+
+
+JOB = CocoJob(RecipeConfig, load_data, summary=DRAWS)
 run, evaluate, load_model = JOB.run, JOB.evaluate, JOB.load_model
 export, read_config = JOB.export, JOB.read_config

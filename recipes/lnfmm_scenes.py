@@ -52,12 +52,21 @@ from __future__ import annotations
 import dataclasses
 import functools
 import pathlib
+from typing import Optional
 
 import tensorflow as tf
 
 from tfgen import serving
-from tfgen.data import SceneSplits, Source, check_scene_caption, describe_scene, in_memory, scenes
-from tfgen.training import Config
+from tfgen.data import (
+    SceneSplits,
+    Source,
+    cached_features,
+    check_scene_caption,
+    describe_scene,
+    in_memory,
+    scenes,
+)
+from tfgen.training import Config, ConfigError
 from zoo.attribute_classifier import named_and_seen
 from zoo.lnfmm import CaptionJob, CaptionStudyConfig, Judges, caption_presets
 
@@ -121,12 +130,32 @@ def load_data(config: RecipeConfig) -> SceneSplits:
         seed=settings.seed,
         jit_compile=settings.train > 1000,
     )
-    kinds = len(splits.description["kinds"])
+    kinds, seen = len(splits.description["kinds"]), backbone(config)
 
     def keep(source: Source) -> Source:
-        return _with_objects(in_memory(source, settings.cache or None), kinds)
+        source = _with_objects(in_memory(source, settings.cache or None), kinds)
+        return source if seen is None else cached_features(source, seen, settings.cache)
 
     return splits.map(keep)
+
+
+def backbone(config: RecipeConfig) -> Optional[serving.ExportedFeatures]:
+    """The committed reader of images, where the model begins with what it sees.
+
+    Raises:
+      ConfigError: there is no place for its features, or they have another size.
+    """
+    if config.model.networks.image_input == "pixels":
+        return None
+    if not config.data.cache:
+        raise ConfigError("data.cache: got ''; wanted a directory for the features of images.")
+    reader = serving.ExportedFeatures(CLASSIFIER, config.model.networks.image_size)
+    if list(reader.shape) != [config.model.networks.feature_size]:
+        raise ConfigError(
+            f"model.networks.feature_size: got {config.model.networks.feature_size}; wanted that "
+            f"of the features of {reader.application}, {list(reader.shape)}."
+        )
+    return reader
 
 
 def _with_objects(source: Source, kinds: int) -> Source:
@@ -159,6 +188,9 @@ class SceneJob(CaptionJob):
 
     def judged(self, data):
         return {"judges": judges(data), "contexts": data.description["contexts"]}
+
+    def backbone(self, config):
+        return backbone(config)
 
 
 JOB = SceneJob(RecipeConfig, load_data, MAX_MEGABYTES, summary=DRAWS)

@@ -82,16 +82,34 @@ class SceneClassifier(GenerativeModel):
           "kinds" [B, 8], "colours" [B, 8], "objects" [B, 64] (kind * 8 + colour), logits of their
           presence; "context" [B, 7], scores of which one is the highest.
         """
+        features = self._map(images)
+        scores = tf.reduce_logsumexp(self.evidence(features), [1, 2])
+        result = dict(zip(_PRESENCE, tf.split(scores, list(_PRESENCE.values()), -1)))
+        return {**result, "context": self.context(tf.reduce_mean(features, [1, 2]))}
+
+    def features(self, images: tf.Tensor) -> tf.Tensor:
+        """What the network has seen before it answers, for other models to begin with.
+
+        Args:
+          images: uint8 [B, H, W, 3], or floats in [0, 1].
+
+        Returns:
+          float32 [B, size], the map before the answers averaged over squares of 2x2 positions and
+          flattened: of images of 64 pixels 4 * 4 positions of `late_width` channels.
+        """
+        pooled = tf.nn.avg_pool2d(tf.cast(self._map(images), tf.float32), 2, 2, "VALID")
+        height, width, channels = pooled.shape[1:]
+        return tf.reshape(pooled, [-1, height * width * channels])
+
+    def _map(self, images):
+        """The map of the trunk, [B, image_size / 8, image_size / 8, late_width]."""
         size = self.config.image_size
         if images.dtype == tf.uint8:
             images = tf.cast(images, tf.float32) / 255.0
         if images.shape[1:3] != [size, size]:
             images = tf.image.resize(images, [size, size], antialias=True)
         images = tf.ensure_shape(images, [None, size, size, 3])
-        features = self.trunk(tf.nn.space_to_depth(2.0 * images - 1.0, 2))
-        scores = tf.reduce_logsumexp(self.evidence(features), [1, 2])
-        result = dict(zip(_PRESENCE, tf.split(scores, list(_PRESENCE.values()), -1)))
-        return {**result, "context": self.context(tf.reduce_mean(features, [1, 2]))}
+        return self.trunk(tf.nn.space_to_depth(2.0 * images - 1.0, 2))
 
     @tf.autograph.experimental.do_not_convert
     def objective(self, batch, training):
@@ -124,16 +142,18 @@ class SceneClassifier(GenerativeModel):
         return {**seen, "context": context}
 
     def signatures(self):
-        """see(images), for the export."""
+        """see(images) and features(images), for the export."""
+        images = tf.TensorSpec([None, None, None, 3], tf.uint8, "images")
 
-        @tf.function(
-            input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8, "images")],
-            autograph=False,
-        )
+        @tf.function(input_signature=[images], autograph=False)
         def see(images):
             return self.see(images)
 
-        return {"see": see}
+        @tf.function(input_signature=[images], autograph=False)
+        def features(images):
+            return {"features": self.features(images)}
+
+        return {"see": see, "features": features}
 
 
 def add_presence(features: Dict[str, tf.Tensor]) -> Dict[str, tf.Tensor]:

@@ -22,6 +22,7 @@ from zoo.lnfmm.image_evaluation import draw_for_texts
 from zoo.lnfmm.measurement import CaptionComparison, Judges, first_examples, measure_captions
 from zoo.lnfmm.model import LNFMM
 from zoo.lnfmm.reporting import caption_report, draw_captions, draw_code_map, draw_images
+from zoo.lnfmm.signatures import Backbone, lnfmm_signatures
 
 __all__ = ["caption_study", "export_lnfmm", "load_first"]
 
@@ -36,6 +37,7 @@ def caption_study(
     judges: Optional[Judges] = None,
     max_megabytes: Optional[float] = None,
     contexts: Optional[Sequence[str]] = None,
+    backbone: Optional[Backbone] = None,
 ) -> Dict[str, float]:
     """Trains all models, measures them on the test split, draws, reports and exports.
 
@@ -49,6 +51,7 @@ def caption_study(
       max_megabytes: the largest export that is written.
       contexts: names of the values of the test images' feature "context", which colour a map of
         the shared codes; None draws no map.
+      backbone: the network whose features the data have, see `export_lnfmm`.
 
     Returns:
       The numbers of report.json, those of `measure_captions`.
@@ -63,7 +66,9 @@ def caption_study(
     numbers["wall_seconds"] = clock.seconds()
     page = caption_report(config, numbers, data, sorted(run.figures.glob("*.png")))
     run.write_report(numbers, page)
-    export_lnfmm(config, first, numbers, data, run.path / "export", summary, max_megabytes)
+    export_lnfmm(
+        config, first, numbers, data, run.path / "export", summary, max_megabytes, backbone
+    )
     run.finish()
     return numbers
 
@@ -81,14 +86,23 @@ def export_lnfmm(
     directory: pathlib.Path,
     summary: str,
     max_megabytes: Optional[float] = None,
+    backbone: Optional[Backbone] = None,
 ) -> pathlib.Path:
-    """Writes the next version: captions, images where it draws them, and both encoders."""
+    """Writes the next version: captions, images where it draws them, and both encoders.
+
+    With the backbone of a model that reads features, the export takes images and holds a copy of
+    it; without, it takes features.
+    """
     limits = [
         "Knows the images and the words of its own training set alone.",
         f"Reads the first {config.caption_length - 2} words of a text.",
     ]
     if model.input_name == "features":
-        limits.append("Takes the features of a pre-trained network in the place of images.")
+        limits.append(
+            "Takes the features of a pre-trained network in the place of images."
+            if backbone is None
+            else f"Sees what {backbone.application} sees, a pre-trained network that it holds."
+        )
     if model.draws_images and not model.config.weights.adversarial:
         limits.append("Draws blurred images: it was trained without a discriminator.")
     if config.seeds > 1:
@@ -120,7 +134,8 @@ def export_lnfmm(
             "Mappings. ICLR 2020."
         ],
     )
-    return serving.export(model, directory, card, max_megabytes=max_megabytes)
+    signatures = lnfmm_signatures(model, backbone)
+    return serving.export(signatures, directory, card, max_megabytes=max_megabytes)
 
 
 def _draw(config, found: CaptionComparison, data, run, contexts):
