@@ -196,6 +196,38 @@ def test_objects_are_counted_by_kind():
     assert tf.reduce_sum(batch["objects"]) >= 8
 
 
+class TestWhatTheReaderSees:
+    """LNFMM on features of the committed scenes_classifier."""
+
+    SETTINGS = ["model.networks.image_input=features", "model.networks.feature_size=1536"]
+
+    def config(self, *overrides):
+        return load_config(scenes_recipe.config("smoke"), overrides=[*self.SETTINGS, *overrides])
+
+    def test_data_have_what_it_sees(self, tmp_path):
+        config = self.config(f"data.cache={tmp_path}", "data.train=4")
+        data = scenes_recipe.load_data(config)
+        (batch,) = data.train.batches(4)
+        reader = serving.load(scenes_recipe.CLASSIFIER)
+        wanted = reader.features(images=batch["image"].numpy())["features"]
+        np.testing.assert_allclose(batch["features"], wanted, rtol=1e-4, atol=1e-4)
+        assert len(list(tmp_path.glob("*/features-*.tfrecord"))) == 3
+        found = scenes_recipe.JOB.backbone(config)
+        assert (found.image_size, found.application) == (16, "scenes_classifier")
+
+    def test_quick_has_their_size(self):
+        assert scenes_recipe.backbone(scenes_recipe.config("quick")) is None
+        config = load_config(scenes_recipe.config("quick"), overrides=self.SETTINGS[:1])
+        assert list(scenes_recipe.backbone(config).shape) == [config.model.networks.feature_size]
+
+    def test_no_place_and_another_size_are_told(self, tmp_path):
+        with pytest.raises(ConfigError, match="data.cache: got ''; wanted a directory"):
+            scenes_recipe.backbone(self.config())
+        wrong = self.config(f"data.cache={tmp_path}", "model.networks.feature_size=7")
+        with pytest.raises(ConfigError, match=r"got 7; wanted that of the features of scenes_c"):
+            scenes_recipe.backbone(wrong)
+
+
 class TestCoco:
     @pytest.mark.parametrize("preset", coco_recipe.PRESETS)
     def test_every_preset_is_valid_and_can_be_read_again(self, preset, tmp_path):

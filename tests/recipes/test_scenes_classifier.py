@@ -65,4 +65,6 @@ def test_a_run_measures_reports_and_exports(tmp_path):
     assert seen["objects"].shape == (3, 8, 8)
     for name, value in model.see(images).items():
         np.testing.assert_allclose(seen[name], value, atol=1e-5)
+    features = served.features(images=images)["features"]
+    np.testing.assert_allclose(features, model.features(images), atol=1e-5)
     assert served.card.metrics == pytest.approx(report)

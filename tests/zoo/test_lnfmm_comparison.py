@@ -4,8 +4,11 @@ import statistics
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
+from tests.serving.toy_model import toy_card
 from tests.zoo.lnfmm_toy import toy_model
+from tfgen import serving
 from tfgen.data import array_source
 from tfgen.training import ConfigError, load_config
 from zoo.lnfmm import (
@@ -18,6 +21,46 @@ from zoo.lnfmm import (
     judged_numbers,
     summarise,
 )
+from zoo.lnfmm.signatures import lnfmm_signatures
+
+
+class MeanColours(tf.Module):
+    """Stands for a pre-trained network: ten weights of the mean colour."""
+
+    image_size, application = 12, "mean_colours"
+
+    def __init__(self):
+        super().__init__()
+        self.weights = tf.Variable(np.random.default_rng(0).normal(size=[3, 10]), dtype=tf.float32)
+
+    def __call__(self, images):
+        return tf.matmul(tf.reduce_mean(tf.cast(images, tf.float32) / 255.0, [1, 2]), self.weights)
+
+
+class TestExportWithItsBackbone:
+    """A model of features is asked with images where the export holds the network."""
+
+    def test_it_takes_images_and_says_what_the_model_says(self, tmp_path):
+        model, backbone = toy_model({"image_input": "features"}), MeanColours()
+        images = np.random.default_rng(1).integers(0, 256, [3, 12, 12, 3], np.uint8)
+        features = backbone(images)
+        signatures = lnfmm_signatures(model, backbone)
+        path = serving.export(signatures, tmp_path / "model", toy_card())
+        backbone.weights.assign_add(1.0 + backbone.weights)  # The export holds a copy.
+        served = serving.load(path)
+        spec = served.signatures["texts_from_images"]["inputs"]["images"]
+        assert (spec["dtype"], spec["shape"]) == ("uint8", [None, 12, 12, 3])
+        texts = served.texts_from_images(images=images, count=2, seed=3, temperature=1.0)["texts"]
+        wanted = model.texts_from_images(features, 2, 3).numpy()
+        assert texts.tolist() == np.char.decode(wanted.astype("S")).tolist()
+        codes = served.encode_images(images=images)
+        for name, value in model.encode_images(features).items():
+            np.testing.assert_allclose(codes[name], value, rtol=1e-4, atol=1e-5)
+
+    def test_without_it_takes_features(self):
+        signatures = lnfmm_signatures(toy_model({"image_input": "features"}))
+        specs = signatures["encode_images"].input_signature
+        assert specs[0].shape.as_list() == [None, 10] and specs[0].dtype == tf.float32
 
 
 class TestSeeds:

@@ -87,6 +87,16 @@ class TestModel:
         expected = np.log(np.exp(evidence.astype(np.float64)).sum((1, 2)))
         np.testing.assert_allclose(scores, expected, rtol=1e-3, atol=1e-3)
 
+    def test_features_are_means_over_squares_of_the_map(self, examples):
+        config = SceneClassifierConfig(image_size=32, early_width=4, late_width=6, late_blocks=1)
+        model = SceneClassifier(config)
+        found = model.features(examples["image"]).numpy()
+        images = tf.cast(examples["image"], tf.float32) / 255.0
+        map_ = model.trunk(tf.nn.space_to_depth(2.0 * images - 1.0, 2)).numpy()
+        assert map_.shape == (8, 4, 4, 6)
+        wanted = map_.reshape([8, 2, 2, 2, 2, 6]).mean((2, 4))
+        np.testing.assert_allclose(found, wanted.reshape([8, 24]), rtol=1e-4, atol=1e-5)
+
     def test_every_variable_has_a_gradient(self, model, examples):
         with tf.GradientTape() as tape:
             loss = tf.reduce_mean(model.objective(add_presence(examples), True)["loss"])
