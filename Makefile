@@ -31,7 +31,8 @@ demo: $(STAMP)
 	@.venv/bin/tfgen train vlvae_two_objects --preset $(PRESET) $(if $(RESUME),--resume)
 
 test: $(STAMP)
-	.venv/bin/python -m pytest tests -n $(TEST_WORKERS) --dist loadfile $(PYTEST_ARGS)
+	.venv/bin/python -m pytest tests -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder \
+		$(PYTEST_ARGS)
 
 lint: $(STAMP)
 	.venv/bin/python -m ruff check .

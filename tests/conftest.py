@@ -22,6 +22,12 @@ def fixed_seeds():
     _set_seeds(0)
 
 
+def pytest_collection_modifyitems(items):
+    """Files with slow tests first, so that at the end no worker waits for another."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 def pytest_fixture_setup(fixturedef):
     """The same for a fixture that several tests share, which is made before `fixed_seeds`."""
     if fixturedef.scope != "function":
@@ -31,11 +37,9 @@ def pytest_fixture_setup(fixturedef):
 def _set_seeds(seed):
     random.seed(seed)
     if "tensorflow" in sys.modules:
-        # Hundreds of graphs are run once or twice here, for which it pays least to optimise them
-        # (three fifths of the time of an export's tests). Commands that tests start as processes
-        # of their own optimise theirs, as users' programs do.
-        options = {"disable_meta_optimizer": True}
-        sys.modules["tensorflow"].config.optimizer.set_experimental_options(options)
+        from tests.unoptimised import leave_graphs
+
+        leave_graphs()
         # Keras has a generator of its own for initial weights, which tf.random does not set.
         sys.modules["tensorflow"].keras.utils.set_random_seed(seed)
 

@@ -20,6 +20,7 @@ def finished(tmp_path_factory):
     return run, recipe.run(config, run)
 
 
+@pytest.mark.slow
 def test_reports_every_attribute_at_every_size(finished):
     run, numbers = finished
     assert json.loads((run.path / "report.json").read_text()) == pytest.approx(numbers)

@@ -58,6 +58,7 @@ def report(path):
     return json.loads((path / "report.json").read_text())
 
 
+@pytest.mark.slow
 class TestReport:
     def test_has_every_number_that_was_asked_for(self, report):
         assert set(NUMBERS) <= set(report)

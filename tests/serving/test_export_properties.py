@@ -30,6 +30,7 @@ def case(request, tmp_path_factory):
     return request.param.open(tmp_path_factory.mktemp("export"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("holds", PROPERTIES, ids=lambda check: check.__name__)
 def test_property(case, holds):
     if holds is a_fresh_load_gives_the_same and COMMITTED in case.model.path.parents:

@@ -61,6 +61,7 @@ def assert_close(got, wanted):
         np.testing.assert_array_equal(got, wanted)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", [path.name for path in sorted(COMMITTED.glob("*")) if serving.versions_in(path)]
 )

@@ -23,7 +23,7 @@ def start(module, *arguments, **environment):
         **environment,
     }
     return subprocess.Popen(
-        [sys.executable, "-m", module, *map(str, arguments)],
+        [sys.executable, "-m", "tests.unoptimised", module, *map(str, arguments)],
         cwd=ROOT,
         env=environment,
         stdout=subprocess.PIPE,

@@ -117,13 +117,14 @@ def scenes(
     # hence so is every result.
     chunk = max(1, _RAYS_AT_ONCE // (image_size * supersampling) ** 2)
 
+    # A large graph, made once for the pipelines of all splits.
+    @tf.function(autograph=False)
+    def render_chunk(scene):
+        return render_scenes(scene, image_size, supersampling, jit_compile)
+
     def source(split, count):
         stream = fold_in(seed, "scenes", split)
 
-        def render_chunk(scene):
-            return render_scenes(scene, image_size, supersampling, jit_compile)
-
-        # There is nothing for AutoGraph in these calls but work.
         @tf.autograph.experimental.do_not_convert
         def load(indices):
             scene = draw_scenes(stream, indices, split == "held_out")

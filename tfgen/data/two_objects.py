@@ -257,11 +257,12 @@ def _splits(name, load_chunk, features, seed, counts, extra, rays) -> Splits:
     # A few pictures at a time: enough to hide the cost of calling an operation, few enough for
     # the rays to stay in the processor's cache. The size is fixed, hence so is every result.
     chunk = max(1, _RAYS_AT_ONCE // rays)
+    # A graph of thousands of operations, made once for the pipelines of all splits.
+    load_chunk = tf.function(load_chunk, autograph=False)
 
     def source(split, count):
         stream = fold_in(seed, name, split)
 
-        # There is nothing for AutoGraph in these thousands of calls but work.
         @tf.autograph.experimental.do_not_convert
         def load(indices):
             total = tf.shape(indices)[0]
