@@ -199,7 +199,7 @@ def test_objects_are_counted_by_kind():
 class TestWhatTheReaderSees:
     """LNFMM on features of the committed scenes_classifier."""
 
-    SETTINGS = ["model.networks.image_input=features", "model.networks.feature_size=1536"]
+    SETTINGS = ["model.networks.image_input=features", "model.networks.feature_size=631"]
 
     def config(self, *overrides):
         return load_config(scenes_recipe.config("smoke"), overrides=[*self.SETTINGS, *overrides])

@@ -87,15 +87,24 @@ class TestModel:
         expected = np.log(np.exp(evidence.astype(np.float64)).sum((1, 2)))
         np.testing.assert_allclose(scores, expected, rtol=1e-3, atol=1e-3)
 
-    def test_features_are_means_over_squares_of_the_map(self, examples):
-        config = SceneClassifierConfig(image_size=32, early_width=4, late_width=6, late_blocks=1)
-        model = SceneClassifier(config)
-        found = model.features(examples["image"]).numpy()
-        images = tf.cast(examples["image"], tf.float32) / 255.0
+    def test_features_tell_what_is_where(self, model, examples):
+        images = tf.image.resize(tf.cast(examples["image"], tf.float32) / 255.0, [16, 16])
+        found = model.features(images).numpy()
+        assert found.shape == (8, 247 + 4 * 6)
         map_ = model.trunk(tf.nn.space_to_depth(2.0 * images - 1.0, 2)).numpy()
-        assert map_.shape == (8, 4, 4, 6)
-        wanted = map_.reshape([8, 2, 2, 2, 2, 6]).mean((2, 4))
-        np.testing.assert_allclose(found, wanted.reshape([8, 24]), rtol=1e-4, atol=1e-5)
+        evidence = model.evidence(map_).numpy().astype(np.float64)
+        seen = model.see(images)
+        present = [tf.reshape(seen[name], [8, -1]) for name in ("kinds", "colours", "objects")]
+        present = np.concatenate(present, 1)
+        np.testing.assert_allclose(found[:, :80], present, rtol=1e-4)
+        np.testing.assert_allclose(found[:, 240:247], seen["context"], rtol=1e-4)
+        # A map of 2x2 cells, whose centres are at -1/2 and 1/2.
+        weights = np.exp(evidence) / np.exp(evidence).sum((1, 2), keepdims=True)
+        across = 0.5 * (weights[:, :, 1] - weights[:, :, 0]).sum(1)
+        down = 0.5 * (weights[:, 1] - weights[:, 0]).sum(1)
+        np.testing.assert_allclose(found[:, 80:160], present * across, rtol=1e-3, atol=1e-6)
+        np.testing.assert_allclose(found[:, 160:240], present * down, rtol=1e-3, atol=1e-6)
+        np.testing.assert_allclose(found[:, 247:], map_.reshape([8, 24]), rtol=1e-4, atol=1e-6)
 
     def test_every_variable_has_a_gradient(self, model, examples):
         with tf.GradientTape() as tape:

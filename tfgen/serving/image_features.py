@@ -23,7 +23,7 @@ class ExportedFeatures:
 
     ```python
     backbone = tfgen.serving.ExportedFeatures("saved_models/scenes_classifier", image_size=64)
-    backbone(tf.zeros([2, 64, 64, 3], tf.uint8))  # float32 [2, 1536]
+    backbone(tf.zeros([2, 64, 64, 3], tf.uint8))  # float32 [2, 631]
     ```
 
     Attributes:

@@ -88,18 +88,32 @@ class SceneClassifier(GenerativeModel):
         return {**result, "context": self.context(tf.reduce_mean(features, [1, 2]))}
 
     def features(self, images: tf.Tensor) -> tf.Tensor:
-        """What the network has seen before it answers, for other models to begin with.
+        """What the network sees, and where, as a vector for other models to begin with.
 
         Args:
           images: uint8 [B, H, W, 3], or floats in [0, 1].
 
         Returns:
-          float32 [B, size], the map before the answers averaged over squares of 2x2 positions and
-          flattened: of images of 64 pixels 4 * 4 positions of `late_width` channels.
+          float32 [B, 247 + 4 * late_width]: of the 80 kinds, colours and objects the probability p
+          of their presence, p times the mean position of their evidence, across and then down, both
+          in (-1, 1); the probabilities of the 7 contexts; the means of the map before the answers
+          over its four quarters.
         """
-        pooled = tf.nn.avg_pool2d(tf.cast(self._map(images), tf.float32), 2, 2, "VALID")
-        height, width, channels = pooled.shape[1:]
-        return tf.reshape(pooled, [-1, height * width * channels])
+        features = tf.cast(self._map(images), tf.float32)
+        evidence = self.evidence(features)
+        height, width, count = evidence.shape[1:]
+        present = tf.sigmoid(tf.reduce_logsumexp(evidence, [1, 2]))
+        weights = tf.nn.softmax(tf.reshape(evidence, [-1, height * width, count]), 1)
+        across, down = tf.meshgrid(_centres(width), _centres(height))
+        positions = [
+            present * tf.einsum("p,bpc->bc", tf.reshape(axis, [-1]), weights)
+            for axis in (across, down)
+        ]
+        context = tf.nn.softmax(self.context(tf.reduce_mean(features, [1, 2])))
+        window = [height // 2, width // 2]
+        quarters = tf.nn.avg_pool2d(features, window, window, "VALID")
+        quarters = tf.reshape(quarters, [-1, 4 * features.shape[-1]])
+        return tf.concat([present, *positions, context, quarters], -1)
 
     def _map(self, images):
         """The map of the trunk, [B, image_size / 8, image_size / 8, late_width]."""
@@ -154,6 +168,11 @@ class SceneClassifier(GenerativeModel):
             return {"features": self.features(images)}
 
         return {"see": see, "features": features}
+
+
+def _centres(count: int) -> tf.Tensor:
+    """Of `count` cells that divide (-1, 1)."""
+    return (2.0 * tf.range(count, dtype=tf.float32) + 1.0) / count - 1.0
 
 
 def add_presence(features: Dict[str, tf.Tensor]) -> Dict[str, tf.Tensor]:

@@ -62,8 +62,8 @@ def _small_model(**changes) -> LNFMMConfig:
     """Images of 64 pixels and short captions, for two CPU cores and an export of 8 MB."""
     networks = CaptionNetworkConfig(
         image_width=24,
-        feature_size=1536,
-        feature_units=80,
+        feature_size=631,
+        feature_units=192,
         patch_size=4,
         attention_size=8,
         word_embedding=64,
