@@ -17,9 +17,9 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 
 @pytest.fixture(autouse=True)
-def fixed_seeds():
+def fixed_seeds(request):
     """The same global seeds before each test, whichever tests ran before it."""
-    _set_seeds(0)
+    _set_seeds(0, request.node)
 
 
 def pytest_collection_modifyitems(items):
@@ -28,18 +28,18 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: item.path not in slow)
 
 
-def pytest_fixture_setup(fixturedef):
+def pytest_fixture_setup(fixturedef, request):
     """The same for a fixture that several tests share, which is made before `fixed_seeds`."""
     if fixturedef.scope != "function":
-        _set_seeds(zlib.crc32(fixturedef.argname.encode()))
+        _set_seeds(zlib.crc32(fixturedef.argname.encode()), request.node)
 
 
-def _set_seeds(seed):
+def _set_seeds(seed, node):
     random.seed(seed)
     if "tensorflow" in sys.modules:
         from tests.unoptimised import leave_graphs
 
-        leave_graphs()
+        leave_graphs(node.get_closest_marker("optimised_graphs") is None)
         # Keras has a generator of its own for initial weights, which tf.random does not set.
         sys.modules["tensorflow"].keras.utils.set_random_seed(seed)
 
