@@ -67,7 +67,9 @@ def run_tfgen(words, here):
         words = check_training(words)
         if (here / "runs" / words[1]).exists():
             return
-    run([sys.executable, "-m", "recipes.command_line", *words], here)
+        run([sys.executable, "-m", "tests.unoptimised", "recipes.command_line", *words], here)
+    else:
+        run([sys.executable, "-m", "recipes.command_line", *words], here)
     if "--output" in words:
         output = here / words[words.index("--output") + 1]
         assert output.exists(), f"{output} was not written"

@@ -12,9 +12,9 @@ def leave_graphs(leave: bool = True):
     """Turns off TensorFlow's optimisation of graphs in this process, or on again.
 
     Tests run hundreds of graphs once or twice, for which it pays least to optimise them (it took
-    three fifths of the time of PixelPyramids' export's tests). Users' commands, which tests start
-    as processes of their own, optimise theirs as ever; what is compared with them to the last bit
-    is marked `optimised_graphs`.
+    three fifths of the time of PixelPyramids' export's tests). Users' commands that tests start
+    as processes of their own optimise theirs as ever, but for README's trainings; what is compared
+    with them to the last bit is marked `optimised_graphs`.
     """
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": leave})
 
