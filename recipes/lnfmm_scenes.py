@@ -62,6 +62,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import pathlib
+import tempfile
 from typing import Optional
 
 import tensorflow as tf
@@ -116,9 +117,10 @@ class RecipeConfig(CaptionStudyConfig):
 def config(preset: str) -> RecipeConfig:
     """The configuration of a preset."""
     settings = caption_presets(preset)
-    if preset in ("quick", "embedded"):
+    if preset != "paper":
         # Images that tell what is where leave the texts' own latents less to say.
         settings["model"].networks.image_input = "features"
+        settings["model"].networks.feature_size = 631
         settings["model"].weights.text_prior = 0.3
     if preset == "paper":
         # 300 epochs.
@@ -133,7 +135,7 @@ def config(preset: str) -> RecipeConfig:
 
 
 def load_data(config: RecipeConfig) -> SceneSplits:
-    """The scenes, each rendered once, with the number of objects of each kind."""
+    """The scenes, each rendered once, with what the reader sees and the objects of each kind."""
     settings = config.data
     splits = scenes(
         config.model.networks.image_size,
@@ -148,7 +150,10 @@ def load_data(config: RecipeConfig) -> SceneSplits:
 
     def keep(source: Source) -> Source:
         source = _with_objects(in_memory(source, settings.cache or None), kinds)
-        return source if seen is None else cached_features(source, seen, settings.cache)
+        if seen is None:
+            return source
+        with tempfile.TemporaryDirectory() as passing:
+            return cached_features(source, seen, settings.cache or passing)
 
     return splits.map(keep)
 
@@ -157,12 +162,10 @@ def backbone(config: RecipeConfig) -> Optional[serving.ExportedFeatures]:
     """The committed reader of images, where the model begins with what it sees.
 
     Raises:
-      ConfigError: there is no place for its features, or they have another size.
+      ConfigError: its features have another size.
     """
     if config.model.networks.image_input == "pixels":
         return None
-    if not config.data.cache:
-        raise ConfigError("data.cache: got ''; wanted a directory for the features of images.")
     reader = serving.ExportedFeatures(CLASSIFIER, config.model.networks.image_size)
     if list(reader.shape) != [config.model.networks.feature_size]:
         raise ConfigError(

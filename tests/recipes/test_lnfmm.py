@@ -173,9 +173,10 @@ class TestRun:
         assert (card.name, card.system) == ("lnfmm_scenes", "lnfmm")
         assert card.metrics == pytest.approx(report)
         data = scenes_recipe.load_data(scenes_recipe.read_config(run))
-        images = next(iter(data.test.batches(2)))["image"]
-        texts = served.texts_from_images(images=images.numpy(), count=3, seed=5)["texts"]
-        mine = [[t.decode() for t in row] for row in model.texts_from_images(images, 3, 5).numpy()]
+        batch = next(iter(data.test.batches(2)))
+        images, seen = batch["image"].numpy(), batch["features"]
+        texts = served.texts_from_images(images=images, count=3, seed=5)["texts"]
+        mine = [[t.decode() for t in row] for row in model.texts_from_images(seen, 3, 5).numpy()]
         assert np.array(texts).astype(str).tolist() == mine
         told = [all_captions(data.test)[0][0], "Ein Ball, \U0001f600"]
         drawn = served.images_from_text(texts=told, count=2, seed=5)["images"]
@@ -183,8 +184,8 @@ class TestRun:
         assert drawn.shape == (2, 2, 16, 16, 3) and np.abs(drawn - close).max() <= 1
         codes = served.encode_texts(texts=told)["shared"]
         np.testing.assert_allclose(codes, model.encode_texts(told)["shared"], atol=1e-4)
-        codes = served.encode_images(images=images.numpy())["shared"]
-        np.testing.assert_allclose(codes, model.encode_images(images)["shared"], atol=1e-4)
+        codes = served.encode_images(images=images)["shared"]
+        np.testing.assert_allclose(codes, model.encode_images(seen)["shared"], atol=1e-4)
 
 
 def test_objects_are_counted_by_kind():
@@ -199,33 +200,34 @@ def test_objects_are_counted_by_kind():
 class TestWhatTheReaderSees:
     """LNFMM on features of the committed scenes_classifier."""
 
-    SETTINGS = ["model.networks.image_input=features", "model.networks.feature_size=631"]
-
-    def config(self, *overrides):
-        return load_config(scenes_recipe.config("smoke"), overrides=[*self.SETTINGS, *overrides])
-
-    def test_data_have_what_it_sees(self, tmp_path):
-        config = self.config(f"data.cache={tmp_path}", "data.train=4")
+    @pytest.mark.parametrize("kept", (True, False))
+    def test_data_have_what_it_sees(self, kept, tmp_path):
+        cache = tmp_path if kept else ""
+        overrides = [f"data.cache={cache}", "data.train=4"]
+        config = load_config(scenes_recipe.config("smoke"), overrides=overrides)
         data = scenes_recipe.load_data(config)
         (batch,) = data.train.batches(4)
         reader = serving.load(scenes_recipe.CLASSIFIER)
         wanted = reader.features(images=batch["image"].numpy())["features"]
         np.testing.assert_allclose(batch["features"], wanted, rtol=1e-4, atol=1e-4)
-        assert len(list(tmp_path.glob("*/features-*.tfrecord"))) == 4  # One for each split.
+        # One file for each split.
+        assert len(list(tmp_path.glob("*/features-*.tfrecord"))) == (4 if kept else 0)
         found = scenes_recipe.JOB.backbone(config)
         assert (found.image_size, found.application) == (16, "scenes_classifier")
 
-    def test_quick_has_their_size(self):
-        assert scenes_recipe.backbone(scenes_recipe.config("quick")) is None
-        config = load_config(scenes_recipe.config("quick"), overrides=self.SETTINGS[:1])
+    @pytest.mark.parametrize("preset", ("quick", "embedded"))
+    def test_presets_have_their_size(self, preset):
+        config = scenes_recipe.config(preset)
         assert list(scenes_recipe.backbone(config).shape) == [config.model.networks.feature_size]
 
-    def test_no_place_and_another_size_are_told(self, tmp_path):
-        with pytest.raises(ConfigError, match="data.cache: got ''; wanted a directory"):
-            scenes_recipe.backbone(self.config())
-        wrong = self.config(f"data.cache={tmp_path}", "model.networks.feature_size=7")
+    def test_another_size_is_told_and_pixels_need_none(self):
+        wrong = load_config(
+            scenes_recipe.config("smoke"), overrides=["model.networks.feature_size=7"]
+        )
         with pytest.raises(ConfigError, match=r"got 7; wanted that of the features of scenes_c"):
             scenes_recipe.backbone(wrong)
+        wrong.model.networks.image_input = "pixels"
+        assert scenes_recipe.backbone(wrong) is None
 
 
 class TestCoco:

@@ -62,7 +62,6 @@ def _small_model(**changes) -> LNFMMConfig:
     """Images of 64 pixels and short captions, for two CPU cores and an export of 8 MB."""
     networks = CaptionNetworkConfig(
         image_width=24,
-        feature_size=631,
         feature_units=192,
         patch_size=4,
         attention_size=8,
@@ -110,6 +109,7 @@ def _small_model(**changes) -> LNFMMConfig:
 def _smoke() -> Dict[str, Any]:
     networks = CaptionNetworkConfig(
         image_size=16,
+        feature_units=4,
         patch_size=2,
         image_width=2,
         attention_size=4,
