@@ -62,7 +62,7 @@ def _small_model(**changes) -> LNFMMConfig:
     """Images of 64 pixels and short captions, for two CPU cores and an export of 8 MB."""
     networks = CaptionNetworkConfig(
         image_width=24,
-        feature_units=192,
+        feature_units=176,
         patch_size=4,
         attention_size=8,
         word_embedding=64,
