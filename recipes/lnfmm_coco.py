@@ -7,10 +7,11 @@ COCO holds annotations/captions_train2014.json, captions_val2014.json and the im
 and val2014/ (or the files of 2017). The split file is Karpathy's; without one the set's own splits
 are used. VGG16.h5 has the weights of tf.keras.applications' VGG16, from your disk: nothing is
 downloaded. Its features (layer fc1) are computed once and kept in cache/; this is the thesis'
-LNFMM (pre-trained), whose image encoder starts from fixed features. With
-model.networks.image_input=pixels a convolutional encoder learns from the images instead, as it does
-in quick and embedded: small networks on images of 64x64 pixels, which need no weights. So your own
-images and captions, in COCO's layout, are a model of captions and images in minutes:
+LNFMM (pre-trained), whose image encoder starts from fixed features. The export holds the network
+(VGG16's 134 million weights) and takes images. With model.networks.image_input=pixels a
+convolutional encoder learns from the images instead, as it does in quick and embedded: small
+networks on images of 64x64 pixels, which need no weights. So your own images and captions, in
+COCO's layout, are a model of captions and images in minutes:
 
     tfgen train lnfmm_coco --preset quick --set data.directory=MY_COCO
 
