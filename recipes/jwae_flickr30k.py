@@ -6,7 +6,8 @@
 FLICKR30K holds results_20130124.token (or results.csv) and the images in flickr30k_images/. The
 split file is Karpathy's; without one the set's own splits are used. RESNET152.h5 has the weights of
 tf.keras.applications' ResNet152, from your disk: nothing is downloaded. Its features are computed
-once and kept in cache/. quick and embedded need no weights: they train small networks on pixels.
+once and kept in cache/; an export holds the network and takes images. quick and embedded need no
+weights: they train small networks on pixels.
 
 Trains jWAE-MH and the other methods of `zoo.jwae.as_variant` alike. labelled_shares=[0.5, 0.25]
 keeps that share of the pairs. What the thesis has (Table 3.3) with ResNet-152 and GRU, on 1000 test
@@ -25,7 +26,7 @@ from __future__ import annotations
 import dataclasses
 
 from tfgen.data import Splits
-from zoo.jwae import AlignmentJob, CaptionedSetConfig, captioned_presets, load_captioned
+from zoo.jwae import CaptionedJob, CaptionedSetConfig, captioned_presets, load_captioned
 
 PRESETS = ("smoke", "quick", "embedded", "paper")
 SYSTEM = "jwae"
@@ -53,6 +54,6 @@ def load_data(config: RecipeConfig) -> Splits:
     return load_captioned("flickr30k", config)
 
 
-JOB = AlignmentJob(RecipeConfig, load_data, summary=MATCHES, example=EXAMPLE)
+JOB = CaptionedJob(RecipeConfig, load_data, summary=MATCHES, example=EXAMPLE)
 run, evaluate, load_model = JOB.run, JOB.evaluate, JOB.load_model
 export, read_config = JOB.export, JOB.read_config

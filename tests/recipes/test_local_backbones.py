@@ -67,6 +67,15 @@ def test_data_have_the_features_of_their_images(recipe, settings, disk, capsys):
         assert batch["image"].shape[1:] == [16, 16, 3]
 
 
+@pytest.mark.parametrize("recipe, settings", [(lnfmm_coco, lnfmm), (jwae_coco, jwae)])
+def test_exports_hold_the_network(recipe, settings, disk):
+    root, _ = disk
+    config = load_config(recipe.config("smoke"), overrides=settings(root))
+    network = recipe.JOB.backbone(config)
+    assert (network.application, network.image_size) == ("MobileNet", 224)
+    assert recipe.JOB.backbone(recipe.config("smoke")) is None
+
+
 def test_a_size_that_the_features_have_not_is_told(disk):
     root, _ = disk
     settings = [*jwae(root), "model.image.size=2048"]

@@ -376,6 +376,25 @@ class TestWordsAndPixels:
         np.testing.assert_allclose(similarities[:, 1], wanted[rows, 5 - rows], atol=1e-5)
         assert np.abs(wanted).max() <= 1 + 1e-6
 
+    def test_with_the_network_of_its_features_it_takes_images(self):
+        class Network:
+            image_size = 8
+
+            def __call__(self, images):
+                return tf.cast(images[:, 0, :5, 0], tf.float32) / 255.0
+
+        model, images = make(VECTORS), pixel_batch()["image"]
+        features, texts = Network()(images), vector_batch()["text_vector"]
+        wanted = model.match(features, texts).numpy()
+        signatures = model.signatures(Network())
+        specs = signatures["encode_images"].input_signature
+        assert (specs[0].shape.as_list(), specs[0].dtype) == ([None, 8, 8, 3], tf.uint8)
+        codes = signatures["encode_images"](images)["codes"]
+        np.testing.assert_allclose(codes, model.encode_images(features), atol=1e-6)
+        found = signatures["match"](images, texts[:, tf.newaxis])["similarities"]
+        np.testing.assert_allclose(found[:, 0], np.diag(wanted), atol=1e-6)
+        assert np.std(codes, 0).min() > 1e-3
+
 
 @pytest.mark.parametrize(
     "wrong, message",

@@ -1,7 +1,12 @@
 """jWAE: joint Wasserstein autoencoders, aligned embeddings of images and texts."""
 
 from zoo.jwae.canonical_correlation import CanonicalCorrelation, pooled_pixels, word_counts
-from zoo.jwae.captioned_sets import CaptionedSetConfig, captioned_presets, load_captioned
+from zoo.jwae.captioned_sets import (
+    CaptionedJob,
+    CaptionedSetConfig,
+    captioned_presets,
+    load_captioned,
+)
 from zoo.jwae.comparison import (
     AlignmentConfig,
     Training,
@@ -24,6 +29,7 @@ __all__ = [
     "AlignmentConfig",
     "AlignmentJob",
     "CanonicalCorrelation",
+    "CaptionedJob",
     "CaptionedSetConfig",
     "Codes",
     "ImagePathConfig",

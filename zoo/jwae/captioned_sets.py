@@ -21,8 +21,9 @@ from tfgen.training import ConfigError, ScheduleConfig, TrainingConfig
 from zoo.jwae.comparison import AlignmentConfig
 from zoo.jwae.config import ImagePathConfig, JWAEConfig, TextPathConfig
 from zoo.jwae.evaluation import RetrievalConfig
+from zoo.jwae.job import AlignmentJob
 
-__all__ = ["CaptionedSetConfig", "captioned_presets", "load_captioned"]
+__all__ = ["CaptionedJob", "CaptionedSetConfig", "captioned_presets", "load_captioned"]
 
 _READERS: Dict[str, Callable[..., Splits]] = {"coco": coco, "flickr30k": flickr30k}
 
@@ -123,22 +124,8 @@ def load_captioned(name: str, config: CaptionedSetConfig) -> Splits:
       DataError: the data, or the weights, cannot be used; says which file and why.
       ConfigError: no directory or no weights are named, or the features have another size.
     """
-    backbone: Optional[ImageBackbone] = None
-    size = config.model.image.image_size
-    if config.model.image.type == "vectors":
-        if not config.weights:
-            raise ConfigError(
-                "weights: got ''; wanted the path of the weights on this disk of "
-                f"{config.application}, whose features the model reads. Nothing is downloaded. "
-                "model.image.type=pixels does without."
-            )
-        backbone = ImageBackbone(config.application, config.weights, config.layer or None)
-        size = backbone.image_size
-        if list(backbone.shape) != [config.model.image.size]:
-            raise ConfigError(
-                f"model.image.size: got {config.model.image.size}; wanted that of the features of "
-                f"{config.application}, {list(backbone.shape)}."
-            )
+    backbone = _backbone(config)
+    size = config.model.image.image_size if backbone is None else backbone.image_size
     if config.directory:
         splits = _READERS[name](config.directory, size, split_file=config.split_file or None)
     elif config.preset == "smoke":
@@ -148,6 +135,32 @@ def load_captioned(name: str, config: CaptionedSetConfig) -> Splits:
     if backbone is None:
         return splits
     return splits.map(lambda source: cached_features(source, backbone, config.cache))
+
+
+def _backbone(config: CaptionedSetConfig) -> Optional[ImageBackbone]:
+    """The network whose features the model reads; None where it reads pixels."""
+    if config.model.image.type == "pixels":
+        return None
+    if not config.weights:
+        raise ConfigError(
+            "weights: got ''; wanted the path of the weights on this disk of "
+            f"{config.application}, whose features the model reads. Nothing is downloaded. "
+            "model.image.type=pixels does without."
+        )
+    made = ImageBackbone(config.application, config.weights, config.layer or None)
+    if list(made.shape) != [config.model.image.size]:
+        raise ConfigError(
+            f"model.image.size: got {config.model.image.size}; wanted that of the features of "
+            f"{config.application}, {list(made.shape)}."
+        )
+    return made
+
+
+class CaptionedJob(AlignmentJob):
+    """Exports hold the network whose features the model reads, and take images."""
+
+    def backbone(self, config):
+        return _backbone(config)
 
 
 def _few_scenes(size):

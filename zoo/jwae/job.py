@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pathlib
-from typing import Any, Dict
+from typing import Any, Callable, Dict, Optional
 
 from tfgen.training import Job, RunDirectory
 from zoo.jwae.model import JWAE
@@ -22,6 +22,7 @@ class AlignmentJob(Job):
 
     def study(self, config, data, run: RunDirectory) -> Dict[str, float]:
         settings = {**self.labelled(data), **self.export_settings(config)}
+        settings["backbone"] = self.backbone(config)
         return alignment_study(config, data, self.tests(data), run, **settings)
 
     def measure(self, config, data, run: RunDirectory) -> Dict[str, float]:
@@ -31,7 +32,7 @@ class AlignmentJob(Job):
         return load_first(config, data, run)
 
     def write(self, config, data, model, numbers, directory) -> pathlib.Path:
-        settings = self.export_settings(config)
+        settings = {**self.export_settings(config), "backbone": self.backbone(config)}
         return export_aligned(config, model, numbers, data, directory, **settings)
 
     def tests(self, data) -> Dict[str, Any]:
@@ -42,3 +43,8 @@ class AlignmentJob(Job):
         """The arguments `labels` and `label_names` of `alignment_study`; none without classes."""
         del data
         return {}
+
+    def backbone(self, config) -> Optional[Callable]:
+        """The network whose features the data have; None where the model reads pixels."""
+        del config
+        return None

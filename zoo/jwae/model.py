@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Dict, Optional
+from typing import Callable, Dict, Optional
 
 import tensorflow as tf
 
@@ -166,13 +166,21 @@ class JWAE(AdversarialModel):
         seed = self.noise_seed("prior", training=True)
         return example_normal(seed, tf.shape(fake)[0], fake.shape[1:]), fake
 
-    def signatures(self) -> Dict[str, tf.types.experimental.GenericFunction]:
+    def signatures(
+        self, backbone: Optional[Callable[[tf.Tensor], tf.Tensor]] = None
+    ) -> Dict[str, tf.types.experimental.GenericFunction]:
         """What an export serves: codes of images, codes of texts, similarities.
 
         "match" compares each image with texts of its own, string [batch, K] (or vectors
         [batch, K, size]), so that requests can be batched: all arguments have the same rows.
+
+        Args:
+          backbone: the network whose features the model reads, with the attribute `image_size`, so
+            that the export takes images and holds a copy of it; None leaves it with features.
         """
-        spec = self.image_path.spec
+        spec, read = self.image_path.spec, backbone or tf.identity
+        if backbone is not None:
+            spec = tf.TensorSpec([None, backbone.image_size, backbone.image_size, 3], tf.uint8)
         images = tf.TensorSpec(spec.shape, spec.dtype, name="images")
         size, dtype = [], tf.string
         if self.vocabulary is None:
@@ -182,7 +190,7 @@ class JWAE(AdversarialModel):
 
         @tf.function(input_signature=[images], autograph=False)
         def encode_images(images):
-            return {"codes": self.encode_images(images)}
+            return {"codes": self.encode_images(read(images))}
 
         @tf.function(input_signature=[texts], autograph=False)
         def encode_texts(texts):
@@ -192,7 +200,7 @@ class JWAE(AdversarialModel):
         def match(images, texts):
             codes = self.encode_texts(tf.reshape(texts, [-1, *size]))
             codes = tf.reshape(codes, [*tf.unstack(tf.shape(texts)[:2]), self.config.code_size])
-            image_codes = tf.math.l2_normalize(self.encode_images(images), 1)
+            image_codes = tf.math.l2_normalize(self.encode_images(read(images)), 1)
             return {
                 "similarities": tf.einsum("nd,nkd->nk", image_codes, tf.math.l2_normalize(codes, 2))
             }

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import pathlib
-from typing import Dict, Optional, Sequence
+from typing import Callable, Dict, Optional, Sequence
+
+import tensorflow as tf
 
 from tfgen import serving
 from tfgen.data import CaptionVocabulary, Source, Splits
@@ -34,6 +36,7 @@ def alignment_study(
     labels: str = "",
     label_names: Sequence[str] = (),
     max_megabytes: Optional[float] = None,
+    backbone: Optional[Callable[[tf.Tensor], tf.Tensor]] = None,
 ) -> Dict[str, float]:
     """Everything a recipe of this family does with its data; returns the report's numbers.
 
@@ -46,6 +49,7 @@ def alignment_study(
       example: a text for the card.
       labels, label_names: see `draw_alignment`.
       max_megabytes: the largest export that is written.
+      backbone: the network whose features the data have, if the export is to hold it.
     """
     clock = WallClock(run)
     vocabulary = sentences(config, data.train)
@@ -64,9 +68,8 @@ def alignment_study(
         f"{numbers['wall_seconds']:.0f} s on {os.cpu_count()} cores."
     )
     run.write_report(numbers, alignment_report(config, numbers, list(tests), introduction))
-    export_aligned(
-        config, model, numbers, data, run.path / "export", summary, example, max_megabytes
-    )
+    folder = run.path / "export"
+    export_aligned(config, model, numbers, data, folder, summary, example, max_megabytes, backbone)
     run.finish()
     return numbers
 
@@ -97,8 +100,9 @@ def export_aligned(
     summary: str,
     example: str,
     max_megabytes: Optional[float] = None,
+    backbone: Optional[Callable[[tf.Tensor], tf.Tensor]] = None,
 ) -> pathlib.Path:
-    """Writes the next version: encode_images, encode_texts, match."""
+    """Writes the next version: encode_images, encode_texts, match; see `JWAE.signatures`."""
     vocabulary: CaptionVocabulary = model.vocabulary
     card = serving.Card(
         name=config.recipe,
@@ -129,4 +133,5 @@ def export_aligned(
             "Multimodal Embeddings. ICCV Workshops 2019."
         ],
     )
-    return serving.export(model, directory, card, max_megabytes=max_megabytes)
+    signatures = model.signatures(backbone)
+    return serving.export(signatures, directory, card, max_megabytes=max_megabytes)
