@@ -122,7 +122,7 @@ def test_the_commands_of_the_headers_are_valid():
             assert arguments.recipe == config.recipe
             configs.append(config)
     assert [config.preset for config in configs] == ["quick", "quick", "quick", "paper", "quick"]
-    assert configs[2].evaluation.oracle == (20, 100)
+    assert configs[1].evaluation.oracle == (20, 100) and configs[2].labelled_share == 0.3
     assert configs[3].data.weights == "VGG16.h5" and configs[4].data.directory == "MY_COCO"
 
 

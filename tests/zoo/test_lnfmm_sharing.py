@@ -13,7 +13,9 @@ from zoo.lnfmm import LNFMM
 def model():
     tf.keras.utils.set_random_seed(3)
     vocabulary = CaptionVocabulary.from_texts(["a red ball", "a cube"], 1, length=5)
-    model = LNFMM(lnfmm_scenes.config("smoke").model, vocabulary)
+    config = lnfmm_scenes.config("smoke").model
+    config.networks.image_input = "pixels"
+    model = LNFMM(config, vocabulary)
     # New weights of flows are zero: captions would not depend on what is drawn.
     noise = np.random.default_rng(3)
     for variable in model.variables:
