@@ -8,7 +8,16 @@ and measures exact bits/dim on the test split, the entropy of every level, its s
 and of the pixels, and super-resolution from 16x16 pixels against bicubic interpolation.
 
 quick trains each of the five models from three seeds, for 200 steps of 8 images, on patches at the
-finest level: about 15 minutes on 2 idle cores, as its steps were measured; no whole run was.
+finest level, in 1456 s on two cores. Bits/dim of 500 test images, and above the full model's:
+
+    full model               1.464 +- 0.018
+    no modulo difference     3.383 +- 0.045    +1.919
+    squeezes 0               1.468 +- 0.040    +0.004, all pixels of a level at once
+    squeezes 1               1.475 +- 0.004    +0.011
+    squeezes 3               1.456 +- 0.032    -0.008
+
+So the modulo difference is worth as much as in the paper (0.61, 0.76 and 0.83 bits/dim there), and
+autoregression nothing that three seeds would show; on photographs it is (pixelpyramids_photos).
 --set model.as_released=true measures and draws as the released code does (see
 `zoo.pixelpyramids.PyramidStudyConfig`).
 

@@ -7,9 +7,9 @@ and then a gated PixelCNN of the codes, from three seeds, and measures the bound
 -log P(x | codes) - log P(codes), on patches of other regions of the photographs, how much of the
 codebook is used, and how well patches are rebuilt.
 
-quick has not been run as a whole. From one seed, with 320 steps for the codebook and 240 for the
-prior in place of its 800 each, the bound was 6.54 bits/dim, 0.05 of them for the codes, of which 53
-of 64 occurred on the test patches.
+quick, three seeds, 225 s on two cores: 6.113 +- 0.016 bits/dim, 0.054 of them for the codes (0.125
+if all were as likely). 63 of 64 codes occur on the test patches, as if 29.7 were equally likely.
+Rebuilt patches are 18.4 of 256 levels off (root mean square); a sample takes 2.2 ms.
 
 --set model.restart_below=0 never starts dead entries of the codebook anew. The preset paper has the
 sizes of the VQ-VAE of CIFAR-10 (8x8 codes of 512, 256 filters), on these patches.
