@@ -45,7 +45,7 @@ With few labels:
 
     tfgen train lnfmm_scenes --preset quick --set labelled_share=0.3 --set "models=[lnfmm,txt,mse]"
 
-three seeds, 2311 s beside tests, as above:
+Three seeds, 2311 s beside tests, columns as above:
 
                    CIDEr-D          BLEU-4         mBLEU-4          Div-2         true
     LNFMM        0.983 +- 0.048  0.226 +- 0.038  0.709 +- 0.031  0.374 +- 0.013  1.8 %
