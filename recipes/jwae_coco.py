@@ -4,11 +4,10 @@
         --set split_file=dataset_coco.json --set weights=RESNET152.h5
 
 COCO holds annotations/captions_train2014.json, captions_val2014.json and the images in train2014/
-and val2014/, or the files of 2017. The
-split file is Karpathy's; without one the set's own splits are used. RESNET152.h5 has the weights of
-tf.keras.applications' ResNet152, from your disk: nothing is downloaded. Its features are computed
-once and kept in cache/; an export holds the network and takes images. quick and embedded need no
-weights: they train small networks on pixels.
+and val2014/, or the files of 2017. The split file is Karpathy's; without one the set's own splits
+are used. RESNET152.h5 has the weights of tf.keras.applications' ResNet152, from your disk: nothing
+is downloaded. Its features are computed once and kept in cache/; an export holds the network and
+takes images. quick and embedded need no weights: they train small networks on pixels.
 
 Trains jWAE-MH and the other methods of `zoo.jwae.as_variant` alike. labelled_shares=[0.5, 0.25]
 keeps that share of the pairs. What the thesis has (Table 3.3) with ResNet-152 and GRU, on 1000 test

@@ -45,7 +45,7 @@ from tfgen.data import (
     scenes,
     write_scenes,
 )
-from tfgen.training import Config, ConfigError
+from tfgen.training import Config, ConfigError, check_feature_size, named_backbone
 from zoo.lnfmm import (
     CaptionJob,
     CaptionNetworkConfig,
@@ -133,18 +133,12 @@ def backbone(config: RecipeConfig) -> Optional[ImageBackbone]:
     settings, networks = config.data, config.model.networks
     if networks.image_input == "pixels" or not settings.directory:
         return None
-    if not settings.weights:
-        raise ConfigError(
-            "data.weights: got ''; wanted the path of the weights on this disk of "
-            f"{settings.application}, whose features the model reads. Nothing is downloaded. "
-            "model.networks.image_input=pixels does without."
-        )
-    made = ImageBackbone(settings.application, settings.weights, settings.layer or None)
-    if list(made.shape) != [networks.feature_size]:
-        raise ConfigError(
-            f"model.networks.feature_size: got {networks.feature_size}; wanted that of the "
-            f"features of {settings.application}, {list(made.shape)}."
-        )
+    made = named_backbone(
+        *(settings.application, settings.layer, settings.weights),
+        key="data.weights",
+        without="model.networks.image_input=pixels",
+    )
+    check_feature_size(made, networks.feature_size, "model.networks.feature_size")
     return made
 
 

@@ -16,8 +16,9 @@ finest level, in 1456 s on two cores. Bits/dim of 500 test images, and above the
     squeezes 1               1.475 +- 0.004    +0.011
     squeezes 3               1.456 +- 0.032    -0.008
 
-So the modulo difference is worth as much as in the paper (0.61, 0.76 and 0.83 bits/dim there), and
-autoregression nothing that three seeds would show; on photographs it is (pixelpyramids_photos).
+So the modulo difference is worth far more than in the paper (0.61, 0.76 and 0.83 bits/dim there)
+after so few steps, and autoregression nothing that three seeds would show, which is not the paper's
+order; on photographs it helps (pixelpyramids_photos).
 --set model.as_released=true measures and draws as the released code does (see
 `zoo.pixelpyramids.PyramidStudyConfig`).
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
-import pathlib
 from typing import Union
 
 import tensorflow as tf
@@ -31,7 +31,7 @@ class ExportedFeatures:
         version.
       image_size: as given.
       shape: of the features of one image.
-      fingerprint: a hash of the signature and the files of the export.
+      fingerprint: a hash of the signature, the size and the files of the export.
     """
 
     def __init__(self, path: Union[str, os.PathLike], image_size: int, signature: str = "features"):
@@ -57,11 +57,9 @@ class ExportedFeatures:
             )
         (self._output,) = outputs
         self.shape = self(tf.zeros([1, image_size, image_size, 3], tf.uint8)).shape[1:]
-        files = sorted(pathlib.Path(self.weights).glob("variables/*"))
-        digest = hashlib.sha256(f"{self.application}/{signature}/{image_size}".encode())
-        for file in files:
-            digest.update(file.read_bytes())
-        self.fingerprint = digest.hexdigest()[:16]
+        identity = [self.application, signature, image_size, self._model.card.files]
+        described = json.dumps(identity, sort_keys=True)
+        self.fingerprint = hashlib.sha256(described.encode()).hexdigest()[:16]
 
     def __call__(self, images: tf.Tensor) -> tf.Tensor:
         """uint8 [B, H, W, 3] -> float32 [B, *shape]."""

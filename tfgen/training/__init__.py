@@ -10,6 +10,7 @@ from tfgen.training.averaging import (
     restart_averages,
     use_averaged_weights,
 )
+from tfgen.training.backbones import check_feature_size, named_backbone
 from tfgen.training.checkpoints import CheckpointError, Checkpoints
 from tfgen.training.configuration import Config, ConfigError, flatten, load_config, save_config
 from tfgen.training.figures import grid, save_curves, save_png, visible
@@ -46,6 +47,7 @@ __all__ = [
     "WallClock",
     "averaged_weights",
     "build",
+    "check_feature_size",
     "encode_source",
     "fit",
     "fit_aggregate",
@@ -57,6 +59,7 @@ __all__ = [
     "load_config",
     "make_optimizer",
     "make_strategy",
+    "named_backbone",
     "restore",
     "restart_averages",
     "save_config",

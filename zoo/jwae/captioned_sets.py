@@ -17,7 +17,13 @@ from tfgen.data import (
     scenes,
     write_scenes,
 )
-from tfgen.training import ConfigError, ScheduleConfig, TrainingConfig
+from tfgen.training import (
+    ConfigError,
+    ScheduleConfig,
+    TrainingConfig,
+    check_feature_size,
+    named_backbone,
+)
 from zoo.jwae.comparison import AlignmentConfig
 from zoo.jwae.config import ImagePathConfig, JWAEConfig, TextPathConfig
 from zoo.jwae.evaluation import RetrievalConfig
@@ -141,18 +147,10 @@ def _backbone(config: CaptionedSetConfig) -> Optional[ImageBackbone]:
     """The network whose features the model reads; None where it reads pixels."""
     if config.model.image.type == "pixels":
         return None
-    if not config.weights:
-        raise ConfigError(
-            "weights: got ''; wanted the path of the weights on this disk of "
-            f"{config.application}, whose features the model reads. Nothing is downloaded. "
-            "model.image.type=pixels does without."
-        )
-    made = ImageBackbone(config.application, config.weights, config.layer or None)
-    if list(made.shape) != [config.model.image.size]:
-        raise ConfigError(
-            f"model.image.size: got {config.model.image.size}; wanted that of the features of "
-            f"{config.application}, {list(made.shape)}."
-        )
+    made = named_backbone(
+        config.application, config.layer, config.weights, without="model.image.type=pixels"
+    )
+    check_feature_size(made, config.model.image.size, "model.image.size")
     return made
 
 
