@@ -41,11 +41,14 @@ fi
 version=$("$directory/bin/python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 pip="$directory/bin/python -m pip --disable-pip-version-check"
 echo "Installing the packages (about 2 GB on disk; the first time takes some minutes)."
+# Python's bytecode is made by all cores afterwards, where pip makes it on one.
 if [ "$version" = 3.11 ]; then
-    $pip install -r requirements.lock
-    $pip install --quiet --no-deps --no-build-isolation -e .
+    $pip install --no-compile -r requirements.lock
+    $pip install --quiet --no-compile --no-deps --no-build-isolation -e .
 else
     # The pip of these Pythons can search for hours for the versions that the newest one finds.
     $pip install --quiet --upgrade pip
-    $pip install -e '.[dev]'
+    $pip install --no-compile -e '.[dev]'
 fi
+# Some packages carry files for other versions of Python, which cannot be compiled; nobody runs them.
+"$directory/bin/python" -m compileall -q -j 0 "$directory/lib" >/dev/null 2>&1 || true
