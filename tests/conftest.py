@@ -21,9 +21,9 @@ gc.set_threshold(50_000, 20, 100)
 
 
 @pytest.fixture(autouse=True)
-def fixed_seeds(request):
+def fixed_seeds():
     """The same global seeds before each test, whichever tests ran before it."""
-    _set_seeds(0, request.node)
+    _set_seeds(0)
 
 
 def pytest_collection_modifyitems(items):
@@ -32,18 +32,18 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: item.path not in slow)
 
 
-def pytest_fixture_setup(fixturedef, request):
+def pytest_fixture_setup(fixturedef):
     """The same for a fixture that several tests share, which is made before `fixed_seeds`."""
     if fixturedef.scope != "function":
-        _set_seeds(zlib.crc32(fixturedef.argname.encode()), request.node)
+        _set_seeds(zlib.crc32(fixturedef.argname.encode()))
 
 
-def _set_seeds(seed, node):
+def _set_seeds(seed):
     random.seed(seed)
     if "tensorflow" in sys.modules:
         from tests.unoptimised import leave_graphs
 
-        leave_graphs(node.get_closest_marker("optimised_graphs") is None)
+        leave_graphs()
         # Keras has a generator of its own for initial weights, which tf.random does not set.
         sys.modules["tensorflow"].keras.utils.set_random_seed(seed)
 

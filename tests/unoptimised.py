@@ -8,15 +8,14 @@ import tensorflow as tf
 __all__ = ["leave_graphs"]
 
 
-def leave_graphs(leave: bool = True):
-    """Turns off TensorFlow's optimisation of graphs in this process, or on again.
+def leave_graphs():
+    """Turns off TensorFlow's optimisation of graphs in this process.
 
     Tests run hundreds of graphs once or twice, for which it pays least to optimise them (it took
     three fifths of the time of PixelPyramids' export's tests). Users' commands that tests start
-    as processes of their own optimise theirs as ever, but for README's trainings; what is compared
-    with them to the last bit is marked `optimised_graphs`.
+    as processes of their own optimise theirs as ever, but for README's trainings.
     """
-    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": leave})
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
 
 
 if __name__ == "__main__":

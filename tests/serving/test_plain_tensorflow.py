@@ -17,10 +17,6 @@ COMMITTED = pathlib.Path(__file__).parents[2] / "saved_models"
 TEXTS = ["small red cube", "large blue sphere", "large red cube"]
 
 
-# Compared with processes that optimise their graphs.
-pytestmark = pytest.mark.optimised_graphs
-
-
 @pytest.fixture(scope="module")
 def toy(tmp_path_factory):
     model = ToyModel()
