@@ -40,12 +40,10 @@ from tfgen.training import (
     ScheduleConfig,
     TrainingConfig,
     WallClock,
+    compiled,
     fit,
     load_config,
-    make_optimizer,
-    make_strategy,
     restore,
-    set_precision,
 )
 from tfgen.training.fit import build
 from zoo.flows import VectorFlow, VectorFlowConfig
@@ -126,14 +124,10 @@ def load_data(config: RecipeConfig, name: str) -> Splits:
 
 def make_model(config: RecipeConfig, architecture: str, precision: str = "float32") -> VectorFlow:
     """A compiled flow."""
-    set_precision(precision)
-    with make_strategy(config.training.strategy).scope():
-        tf.keras.utils.set_random_seed(config.seed)
-        model = VectorFlow(
-            dataclasses.replace(config.model, architecture=architecture), seed=config.seed
-        )
-        model.compile(make_optimizer(config.training), clip_norm=config.training.clip_norm)
-    return model
+    settings = dataclasses.replace(config.model, architecture=architecture)
+    return compiled(
+        lambda: VectorFlow(settings, seed=config.seed), config.training, precision, config.seed
+    )
 
 
 def run(config: RecipeConfig, run: RunDirectory) -> Dict[str, float]:

@@ -46,12 +46,10 @@ from tfgen.training import (
     ScheduleConfig,
     TrainingConfig,
     WallClock,
+    compiled,
     fit,
     load_config,
-    make_optimizer,
-    make_strategy,
     restore,
-    set_precision,
 )
 from zoo.attribute_classifier import (
     SceneClassifier,
@@ -142,16 +140,12 @@ def load_data(config: RecipeConfig) -> SceneSplits:
 
 def make_classifier(config: RecipeConfig, precision: str) -> SceneClassifier:
     """The compiled model."""
-    set_precision(precision)
-    tf.keras.utils.set_random_seed(config.seed)
-    with make_strategy(config.training.strategy).scope():
-        model = SceneClassifier(config.model, seed=config.seed)
-        model.compile(
-            make_optimizer(config.training),
-            clip_norm=config.training.clip_norm,
-            jit_compile=config.training.jit_compile,
-        )
-    return model
+    return compiled(
+        lambda: SceneClassifier(config.model, seed=config.seed),
+        config.training,
+        precision,
+        config.seed,
+    )
 
 
 def run(config: RecipeConfig, run: RunDirectory) -> Dict[str, float]:

@@ -40,12 +40,10 @@ from tfgen.training import (
     ScheduleConfig,
     TrainingConfig,
     WallClock,
+    compiled,
     fit,
     load_config,
-    make_optimizer,
-    make_strategy,
     restore,
-    set_precision,
 )
 from zoo.attribute_classifier import AttributeClassifier, ClassifierConfig, add_roles, augment
 
@@ -202,15 +200,9 @@ def joined(sources: List[Source]) -> Source:
 
 def make_classifier(config: RecipeConfig, precision: str) -> AttributeClassifier:
     """The compiled model."""
-    set_precision(precision)
-    with make_strategy(config.training.strategy).scope():
-        model = AttributeClassifier(config.model, seed=config.seed)
-        model.compile(
-            make_optimizer(config.training),
-            clip_norm=config.training.clip_norm,
-            jit_compile=config.training.jit_compile,
-        )
-    return model
+    return compiled(
+        lambda: AttributeClassifier(config.model, seed=config.seed), config.training, precision
+    )
 
 
 def run(config: RecipeConfig, run: RunDirectory) -> Dict[str, float]:

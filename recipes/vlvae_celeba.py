@@ -53,12 +53,10 @@ from tfgen.training import (
     ScheduleConfig,
     TrainingConfig,
     WallClock,
+    compiled,
     fit,
     load_config,
-    make_optimizer,
-    make_strategy,
     restore,
-    set_precision,
 )
 from zoo.vlvae import (
     VLVAE,
@@ -182,28 +180,18 @@ def load_data(config: RecipeConfig) -> Splits:
 
 def make_classifier(config: RecipeConfig, precision: str) -> WordClassifier:
     """The compiled classifier, of the image encoder's architecture."""
-    set_precision(precision)
-    with make_strategy(config.classifier.strategy).scope():
-        model = WordClassifier(
-            config.model.networks, config.model.image_size, len(SPOKEN), seed=config.seed
-        )
-        compile_for(model, config.classifier)
-    return model
+    sizes = config.model
+    return compiled(
+        lambda: WordClassifier(sizes.networks, sizes.image_size, len(SPOKEN), seed=config.seed),
+        config.classifier,
+        precision,
+    )
 
 
 def make_vlvae(config: RecipeConfig, precision: str) -> VLVAE:
     """The compiled VLVAE."""
-    set_precision(precision)
-    with make_strategy(config.training.strategy).scope():
-        model = VLVAE(config.model, make_vocabulary(), seed=config.seed)
-        compile_for(model, config.training)
-    return model
-
-
-def compile_for(model: tf.keras.Model, training: TrainingConfig) -> None:
-    """Keras' compile with the settings of a training."""
-    model.compile(
-        make_optimizer(training), clip_norm=training.clip_norm, jit_compile=training.jit_compile
+    return compiled(
+        lambda: VLVAE(config.model, make_vocabulary(), seed=config.seed), config.training, precision
     )
 
 

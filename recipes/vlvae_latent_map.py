@@ -48,13 +48,11 @@ from tfgen.training import (
     ScheduleConfig,
     TrainingConfig,
     WallClock,
+    compiled,
     encode_source,
     fit,
     load_config,
-    make_optimizer,
-    make_strategy,
     restore,
-    set_precision,
 )
 from zoo.vlvae import (
     DATA_ENTROPY,
@@ -252,13 +250,7 @@ def make_vlvae(
     model: VLVAEConfig, training: TrainingConfig, vocabulary: Vocabulary, seed: int, precision: str
 ) -> VLVAE:
     """A compiled model."""
-    set_precision(precision)
-    with make_strategy(training.strategy).scope():
-        vlvae = VLVAE(model, vocabulary, seed=seed)
-        vlvae.compile(
-            make_optimizer(training), clip_norm=training.clip_norm, jit_compile=training.jit_compile
-        )
-    return vlvae
+    return compiled(lambda: VLVAE(model, vocabulary, seed=seed), training, precision)
 
 
 def train_vlvae(part, vocabulary, data, run, phase, seed, clock, pictures=None) -> VLVAE:

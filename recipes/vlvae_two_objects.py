@@ -47,12 +47,10 @@ from tfgen.training import (
     ScheduleConfig,
     TrainingConfig,
     WallClock,
+    compiled,
     fit,
     load_config,
-    make_optimizer,
-    make_strategy,
     restore,
-    set_precision,
 )
 from zoo.attribute_classifier import correctness
 from zoo.vlvae import (
@@ -236,16 +234,11 @@ def load_classifier() -> serving.LoadedModel:
 
 def make_vlvae(config: RecipeConfig, precision: str) -> VLVAE:
     """The compiled model."""
-    set_precision(precision)
     objects = [words for _, words in SLOTS][: 4 if config.data.objects == 1 else None]
-    with make_strategy(config.training.strategy).scope():
-        model = VLVAE(config.model, Vocabulary(VOCABULARY, objects), seed=config.seed)
-        model.compile(
-            make_optimizer(config.training),
-            clip_norm=config.training.clip_norm,
-            jit_compile=config.training.jit_compile,
-        )
-    return model
+    vocabulary = Vocabulary(VOCABULARY, objects)
+    return compiled(
+        lambda: VLVAE(config.model, vocabulary, seed=config.seed), config.training, precision
+    )
 
 
 def load_vlvae(config: RecipeConfig, data: Splits, run: RunDirectory) -> VLVAE:

@@ -12,6 +12,7 @@ from tfgen.training.averaging import (
 )
 from tfgen.training.backbones import check_feature_size, named_backbone
 from tfgen.training.checkpoints import CheckpointError, Checkpoints
+from tfgen.training.compilation import compiled
 from tfgen.training.configuration import Config, ConfigError, flatten, load_config, save_config
 from tfgen.training.figures import grid, save_curves, save_png, visible
 from tfgen.training.fit import build, fit, restore
@@ -48,6 +49,7 @@ __all__ = [
     "averaged_weights",
     "build",
     "check_feature_size",
+    "compiled",
     "encode_source",
     "fit",
     "fit_aggregate",

@@ -9,11 +9,10 @@ import tensorflow as tf
 
 from tfgen.data import Source, array_source
 from tfgen.randomness import Seed, example_normal
-from tfgen.training.averaging import make_optimizer
+from tfgen.training.compilation import compiled
 from tfgen.training.fit import fit
 from tfgen.training.generative_model import GenerativeModel
 from tfgen.training.run_directory import RunDirectory
-from tfgen.training.strategy import make_strategy
 from tfgen.training.training_config import TrainingConfig
 
 __all__ = ["AggregateFit", "encode_source", "fit_aggregate"]
@@ -150,10 +149,8 @@ def fit_aggregate(
     Returns:
       The fitted density.
     """
-    with make_strategy(training.strategy).scope():
-        model = AggregateFit(make_density(), conditions, seed=seed, name=phase)
-        model.compile(
-            make_optimizer(training), clip_norm=training.clip_norm, jit_compile=training.jit_compile
-        )
+    model = compiled(
+        lambda: AggregateFit(make_density(), conditions, seed=seed, name=phase), training
+    )
     fit(model, encoded, training, run, phase, validation=validation, seed=seed, callbacks=callbacks)
     return model.density

@@ -11,11 +11,9 @@ import tensorflow as tf
 from tfgen.data import Source, Splits
 from tfgen.training import (
     RunDirectory,
+    compiled,
     fit,
-    make_optimizer,
-    make_strategy,
     restore,
-    set_precision,
     visible,
 )
 from tfgen.training.callbacks import ImageGrid
@@ -178,13 +176,11 @@ def _pictures(model):
 
 
 def _make(config, training, precision):
-    set_precision(precision)
-    with make_strategy(training.training.strategy).scope():
-        tf.keras.utils.set_random_seed(training.seed)
-        model = AGAVE(training.model, seed=training.seed)
-        model.compile(
-            make_optimizer(training.training, config.beta_1, config.beta_2),
-            clip_norm=training.training.clip_norm,
-            jit_compile=training.training.jit_compile,
-        )
-    return model
+    return compiled(
+        lambda: AGAVE(training.model, seed=training.seed),
+        training.training,
+        precision,
+        training.seed,
+        config.beta_1,
+        config.beta_2,
+    )

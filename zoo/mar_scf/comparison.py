@@ -16,11 +16,9 @@ from tfgen.training import (
     ConfigError,
     RunDirectory,
     TrainingConfig,
+    compiled,
     fit,
-    make_optimizer,
-    make_strategy,
     restore,
-    set_precision,
     visible,
 )
 from tfgen.training.callbacks import ImageGrid
@@ -216,17 +214,9 @@ def _seeds(config):
 
 
 def _make(config, prior, seed, precision):
-    set_precision(precision)
-    settings = dataclasses.replace(config.model.prior, type=PRIORS[prior])
-    with make_strategy(config.training.strategy).scope():
-        tf.keras.utils.set_random_seed(seed)
-        model = ImageFlow(dataclasses.replace(config.model, prior=settings), seed=seed)
-        model.compile(
-            make_optimizer(config.training),
-            clip_norm=config.training.clip_norm,
-            jit_compile=config.training.jit_compile,
-        )
-    return model
+    prior = dataclasses.replace(config.model.prior, type=PRIORS[prior])
+    settings = dataclasses.replace(config.model, prior=prior)
+    return compiled(lambda: ImageFlow(settings, seed=seed), config.training, precision, seed)
 
 
 def _parameters(model):

@@ -10,7 +10,6 @@ import time
 from typing import Any, Callable, Dict, Optional
 
 import numpy as np
-import tensorflow as tf
 
 from tfgen import serving
 from tfgen.data import Source, Splits
@@ -20,11 +19,9 @@ from tfgen.training import (
     RunDirectory,
     TrainingConfig,
     WallClock,
+    compiled,
     fit,
-    make_optimizer,
-    make_strategy,
     restore,
-    set_precision,
     visible,
 )
 from tfgen.training.callbacks import ImageGrid
@@ -204,16 +201,14 @@ def _train(config, seed, data, run, transform, clock):
 
 
 def _make(config, seed, precision):
-    set_precision(precision)
-    with make_strategy(config.training.strategy).scope():
-        tf.keras.utils.set_random_seed(seed)
-        model = PixelCNN(config.model, seed=seed)
-        model.compile(
-            make_optimizer(config.training, config.beta_1, config.beta_2),
-            clip_norm=config.training.clip_norm,
-            jit_compile=config.training.jit_compile,
-        )
-    return model
+    return compiled(
+        lambda: PixelCNN(config.model, seed=seed),
+        config.training,
+        precision,
+        seed,
+        config.beta_1,
+        config.beta_2,
+    )
 
 
 def _phase(seed):

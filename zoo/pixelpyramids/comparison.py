@@ -19,11 +19,9 @@ from tfgen.training import (
     RunDirectory,
     TrainingConfig,
     build,
+    compiled,
     fit,
-    make_optimizer,
-    make_strategy,
     restore,
-    set_precision,
     visible,
 )
 from tfgen.training.callbacks import ImageGrid
@@ -295,20 +293,18 @@ def _layer(model, level):
 
 
 def _make(config, variant, seed, level, precision):
-    set_precision(precision)
     settings = dataclasses.replace(config.variant_model(variant), trained_level=level)
     training = config.training
     if config.model.as_released:
         training = dataclasses.replace(training, average_decay=0.0)
-    with make_strategy(training.strategy).scope():
-        tf.keras.utils.set_random_seed(seed)
-        model = PixelPyramids(settings, seed=config.seed)
-        model.compile(
-            make_optimizer(training, config.beta_1, config.beta_2),
-            clip_norm=training.clip_norm,
-            jit_compile=training.jit_compile,
-        )
-    return model
+    return compiled(
+        lambda: PixelPyramids(settings, seed=config.seed),
+        training,
+        precision,
+        seed,
+        config.beta_1,
+        config.beta_2,
+    )
 
 
 def _take_over(model, fresh):

@@ -15,11 +15,9 @@ from tfgen.training import (
     ConfigError,
     RunDirectory,
     TrainingConfig,
+    compiled,
     fit,
-    make_optimizer,
-    make_strategy,
     restore,
-    set_precision,
     visible,
 )
 from tfgen.training.callbacks import ImageGrid
@@ -188,13 +186,5 @@ def _seeds(config):
 
 
 def _make(config, variant, seed, precision):
-    set_precision(precision)
-    with make_strategy(config.training.strategy).scope():
-        tf.keras.utils.set_random_seed(seed)
-        model = VAE(config.model_of(variant), seed=seed)
-        model.compile(
-            make_optimizer(config.training),
-            clip_norm=config.training.clip_norm,
-            jit_compile=config.training.jit_compile,
-        )
-    return model
+    settings = config.model_of(variant)
+    return compiled(lambda: VAE(settings, seed=seed), config.training, precision, seed)

@@ -10,7 +10,6 @@ import time
 from typing import Dict, Optional, Tuple
 
 import numpy as np
-import tensorflow as tf
 
 from tfgen import serving
 from tfgen.data import Source, Splits
@@ -20,11 +19,9 @@ from tfgen.training import (
     RunDirectory,
     TrainingConfig,
     WallClock,
+    compiled,
     fit,
-    make_optimizer,
-    make_strategy,
     restore,
-    set_precision,
     visible,
 )
 from tfgen.training.callbacks import ImageGrid
@@ -211,26 +208,19 @@ def _train(config, seed, data, run, clock):
 
 
 def _make_autoencoder(config, seed, precision):
-    set_precision(precision)
-    with make_strategy(config.training.strategy).scope():
-        tf.keras.utils.set_random_seed(seed)
-        return _compiled(VQAutoencoder(config.model, seed=seed), config.training)
+    return compiled(
+        lambda: VQAutoencoder(config.model, seed=seed), config.training, precision, seed
+    )
 
 
 def _make_prior(config, seed, precision):
     """The model of the second phase, around an autoencoder without an optimizer."""
-    set_precision(precision)
-    with make_strategy(config.prior_training.strategy).scope():
-        tf.keras.utils.set_random_seed(seed)
-        autoencoder = VQAutoencoder(config.model, seed=seed)
-        return _compiled(VQVAE(autoencoder, seed=seed), config.prior_training)
-
-
-def _compiled(model, training):
-    model.compile(
-        make_optimizer(training), clip_norm=training.clip_norm, jit_compile=training.jit_compile
+    return compiled(
+        lambda: VQVAE(VQAutoencoder(config.model, seed=seed), seed=seed),
+        config.prior_training,
+        precision,
+        seed,
     )
-    return model
 
 
 def _seeds(config):

@@ -13,11 +13,10 @@ from tfgen.randomness import Seed
 from tfgen.training import (
     RunDirectory,
     TrainingConfig,
+    compiled,
     encode_source,
     fit,
     fit_aggregate,
-    make_optimizer,
-    make_strategy,
 )
 from zoo.vlvae.model import VLVAE
 from zoo.vlvae.text_posterior import TextPosterior
@@ -75,11 +74,10 @@ def fit_densities(
     encoded = dataclasses.replace(encode_source(vlvae, train, keep=keep), redraw=train.redraw)
     held_out = encode_source(vlvae, validation, keep=["words"], progress=False)
     arguments = {"validation": held_out, "seed": seed, "callbacks": callbacks}
-    with make_strategy(training.strategy).scope():
-        model = TruePosteriorFit(vlvae, vlvae.make_text_posterior(), seed=seed, name="q_true")
-        model.compile(
-            make_optimizer(training), clip_norm=training.clip_norm, jit_compile=training.jit_compile
-        )
+    model = compiled(
+        lambda: TruePosteriorFit(vlvae, vlvae.make_text_posterior(), seed=seed, name="q_true"),
+        training,
+    )
     fit(model, encoded, training, run, "q_true", **arguments)
 
     def make_q_agg():
