@@ -1,9 +1,10 @@
-"""The recipe of the VLVAE on Two Objects, run once at smoke size through the command line."""
+"""The recipe of the VLVAE on Two Objects, run at smoke size by the command line."""
 
 import dataclasses
 import json
 import math
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from PIL import Image
 
 from recipes import vlvae_two_objects as recipe
 from recipes.command_line import main
+from tests.recipes.smoke_runs import smoke_run
 from tfgen import serving
 from tfgen.data.two_objects_text import SLOTS
 from tfgen.training import ConfigError, RunDirectory, flatten, load_config, save_config
@@ -46,10 +48,9 @@ def rendered_once():
 @pytest.fixture(scope="module")
 def path(tmp_path_factory):
     """The directory of a finished run."""
-    output = tmp_path_factory.mktemp("runs")
-    command = ["train", "vlvae_two_objects", "--preset", "smoke", "--output", str(output)]
-    assert main(command) == 0
-    (run,) = (output / "vlvae_two_objects").iterdir()
+    runs = tmp_path_factory.mktemp("copy") / "runs"
+    shutil.copytree(smoke_run(tmp_path_factory, "vlvae_two_objects"), runs)
+    (run,) = (runs / "vlvae_two_objects").iterdir()
     return run
 
 
