@@ -27,7 +27,7 @@ As in the thesis the KL falls and y is told worse with lambda, and bits/dim impr
 here they improve on to 12, for 600 steps of 16 patches are far from the end (dropped, with 1000
 more, is ahead of all). The naive model does not use its code: another image's costs nothing.
 
-What becomes of the code where training goes on, 1 seed, 1169 s on two cores:
+What becomes of the code where training goes on, 1 seed, 1169 s on two cores, beside other work:
 
     tfgen train agave_photos --preset quick --set "variants=[lambda_8,naive,dropped]" \\
         --set pretraining.steps=2000 --set training.steps=1500 --set dropping.steps=2000
