@@ -7,6 +7,8 @@ import pytest
 import tensorflow as tf
 
 from tests.perturbation import perturb
+from tfgen.layers import conv_lstm_winograd
+from tfgen.layers.conv_lstm_winograd import ConvLSTMWinograd
 from zoo.pixelpyramids import (
     FineLevel,
     PixelPyramidsConfig,
@@ -117,6 +119,19 @@ class TestFineLevel:
         assert (level.sample(coarse, seed=8) != one).numpy().any()
         cold = [level.sample(coarse, seed=seed, temperature=0.0) for seed in (7, 8)]
         np.testing.assert_array_equal(*cold)
+
+    def test_draws_of_large_maps_are_those_of_plain_convolutions(self, level, monkeypatch):
+        coarse = integers(6)
+        plain = level.sample(coarse, seed=7)
+        monkeypatch.setattr(conv_lstm_winograd, "PIXELS", 4)
+        monkeypatch.setattr(conv_lstm_winograd, "CHANNELS", level.recurrence.filters)
+        called = []
+        step = ConvLSTMWinograd.step
+        monkeypatch.setattr(
+            ConvLSTMWinograd, "step", lambda *inputs: called.append(1) or step(*inputs)
+        )
+        np.testing.assert_array_equal(level.sample(coarse, seed=7), plain)
+        assert called
 
     def test_parameters_are_of_single_precision_under_any_policy(self, level):
         fine, coarse = integers(8), integers(9)

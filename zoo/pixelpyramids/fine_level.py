@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Optional, Tuple
+from typing import Any, Optional, Tuple, Union
 
 import tensorflow as tf
 
 from tfgen.distributions import DiscretisedLogisticMixture, level_centres
 from tfgen.layers import ConvLSTM, UNet
+from tfgen.layers.conv_lstm_winograd import ConvLSTMWinograd
 from tfgen.randomness import Seed, fold_in
 from zoo.pixelpyramids.config import PixelPyramidsConfig
 from zoo.pixelpyramids.pixel_mixtures import PixelMixtures
@@ -132,10 +133,13 @@ class FineLevel(tf.keras.layers.Layer):
           batch_statistics: for batch norm.
         """
         features = self.features(coarse, False, batch_statistics)
-        steps = self.sequential_steps
+        steps, recurrence = self.sequential_steps, self.recurrence
+        size = features.shape[2:4]
+        if ConvLSTMWinograd.pays(recurrence, *size):
+            recurrence = ConvLSTMWinograd(recurrence, *size)
 
         def draw(index, previous, state):
-            parameters, state = self.step(features[index], previous, state)
+            parameters, state = self.step(features[index], previous, state, recurrence)
             return self.mixtures.sample(parameters, fold_in(seed, index), temperature), state
 
         drawn, state = draw(0, None, None)
@@ -186,7 +190,11 @@ class FineLevel(tf.keras.layers.Layer):
         return split_sub_images(maps, self.squeezes)
 
     def step(
-        self, features: tf.Tensor, previous: Optional[tf.Tensor], state: Any
+        self,
+        features: tf.Tensor,
+        previous: Optional[tf.Tensor],
+        state: Any,
+        recurrence: Union[ConvLSTM, ConvLSTMWinograd, None] = None,
     ) -> Tuple[tf.Tensor, Any]:
         """One step of the recurrence.
 
@@ -194,6 +202,7 @@ class FineLevel(tf.keras.layers.Layer):
           features: U^s, [B, h, w, features].
           previous: F^{s-1}, integers [B, h, w, C]; None at the first step.
           state: what the step before returned; None at the first.
+          recurrence: what takes the step; None is the layer's own ConvLSTM.
 
         Returns:
           parameters of the mixture of F^s, [B, h, w, parameters], and the state.
@@ -203,7 +212,7 @@ class FineLevel(tf.keras.layers.Layer):
         else:
             previous = self._encoded(previous, features.dtype)
         inputs = tf.concat([features, previous], -1)
-        hidden, state = self.recurrence.step(inputs, state)
+        hidden, state = (recurrence or self.recurrence).step(inputs, state)
         return self.outputs(tf.concat([hidden, inputs], -1)), state
 
     def distribution(self, parameters: tf.Tensor) -> DiscretisedLogisticMixture:
