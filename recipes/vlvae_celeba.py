@@ -28,15 +28,12 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import json
 import os
-import pathlib
-from typing import Callable, Dict
+from typing import Any, Callable, Dict
 
 import numpy as np
 import tensorflow as tf
 
-from tfgen import serving
 from tfgen.data import (
     CELEBA_BLANK,
     CELEBA_TEXT_LENGTH,
@@ -52,24 +49,17 @@ from tfgen.training import (
     RunDirectory,
     ScheduleConfig,
     TrainingConfig,
-    WallClock,
     compiled,
     fit,
-    load_config,
     restore,
 )
 from zoo.vlvae import (
-    VLVAE,
     EvaluationConfig,
+    Instrument,
     NetworkConfig,
-    TextImageGenerator,
     VLVAEConfig,
+    VLVAEJob,
     WordClassifier,
-    draw,
-    fit_densities,
-    measure,
-    report,
-    training_pictures,
     word_correctness,
 )
 
@@ -188,65 +178,6 @@ def make_classifier(config: RecipeConfig, precision: str) -> WordClassifier:
     )
 
 
-def make_vlvae(config: RecipeConfig, precision: str) -> VLVAE:
-    """The compiled VLVAE."""
-    return compiled(
-        lambda: VLVAE(config.model, make_vocabulary(), seed=config.seed), config.training, precision
-    )
-
-
-def load_vlvae(config: RecipeConfig, data: Splits, run: RunDirectory) -> VLVAE:
-    """The VLVAE of the best validation loss, in float32."""
-    vlvae = make_vlvae(config, "float32")
-    restore(vlvae, data.train, config.training, run, "vlvae", which="best")
-    return vlvae
-
-
-def load_classifier(config: RecipeConfig, data: Splits, run: RunDirectory) -> WordClassifier:
-    """The classifier of the best validation loss, in float32."""
-    classifier = make_classifier(config, "float32")
-    restore(classifier, data.train, config.classifier, run, "classifier", which="best")
-    return classifier
-
-
-def run(config: RecipeConfig, run: RunDirectory) -> Dict[str, float]:
-    """Trains, fits, measures, draws, exports; returns the numbers of report.json."""
-    clock = WallClock(run)
-    tf.keras.utils.set_random_seed(config.seed)
-    data = load_data(config)
-    shared = {"validation": data.validation, "seed": config.seed}
-
-    classifier = make_classifier(config, config.classifier.precision)
-    fit(classifier, data.train, config.classifier, run, "classifier", callbacks=[clock], **shared)
-
-    vlvae = make_vlvae(config, config.training.precision)
-    pictures = training_pictures(vlvae, data.validation)
-    fit(vlvae, data.train, config.training, run, "vlvae", callbacks=[*pictures, clock], **shared)
-
-    vlvae = load_vlvae(config, data, run)
-    fits = fit_densities(
-        vlvae, data.train, data.validation, config.fits, run, config.seed, callbacks=[clock]
-    )
-
-    numbers = measure_all(config, data, vlvae, fits, load_classifier(config, data, run))
-    draw(vlvae, fits, data.test, run, config.seed)
-    numbers["wall_seconds"] = clock.seconds()
-    run.write_report(numbers, make_report(config, data, numbers))
-    generator = TextImageGenerator(vlvae, fits.q_agg, fits.aggregate_prior)
-    export_generator(config, generator, numbers, run.path / "export")
-    run.finish()
-    return numbers
-
-
-def measure_all(config, data, vlvae, fits, classifier) -> Dict[str, float]:
-    """How good the classifier is, and the numbers of Tables 1 and 2, on the test split."""
-    judge = tf.function(classifier.probabilities, reduce_retracing=True, autograph=False)
-    numbers = accuracies(judge, data.test)
-    correctness = functools.partial(word_correctness, judge, make_vocabulary())
-    numbers.update(measure(vlvae, fits, data.test, correctness, config.evaluation, config.seed))
-    return numbers
-
-
 def accuracies(judge: Callable, source: Source) -> Dict[str, float]:
     """Percentage of faces of which each word is judged right.
 
@@ -270,92 +201,74 @@ def accuracies(judge: Callable, source: Source) -> Dict[str, float]:
     }
 
 
-def make_report(config: RecipeConfig, data: Splits, numbers: Dict[str, float]) -> str:
-    """report.md."""
-    counts = data.description["counts"]
-    introduction = (
-        f"{counts['train']} faces for training and {counts['test']} for testing "
-        f"({config.data.partition} partition), {config.model.image_size} pixels a side; "
-        f"{numbers['wall_seconds']:.0f} s on {os.cpu_count()} cores. Correctness is the share of a "
-        "text's words to which the classifier gives a probability over 50 %; likelihoods are nats "
-        f"per example. The classifier judges {numbers['classifier_accuracy']:.2f} % of the words "
-        f"right; the commoner answer would be right for "
-        f"{numbers['classifier_accuracy_constant']:.2f} %."
-    )
-    title = f"{config.recipe}, preset {config.preset}, seed {config.seed}"
-    lines = [report(title, introduction, numbers), "| word | judged right % |", "|---|---|"]
-    for word in SPOKEN:
-        lines.append(f"| {word} | {numbers[f'classifier_accuracy_{word.lower()}']:.2f} |")
-    return "\n".join(lines) + "\n"
+class CelebAJob(VLVAEJob):
+    """Measured with a classifier of the run's own, trained before the VLVAE."""
+
+    def vocabulary(self, config: RecipeConfig) -> Vocabulary:
+        return make_vocabulary()
+
+    def instrument(
+        self, config: RecipeConfig, data: Splits, run: RunDirectory, callbacks=()
+    ) -> Instrument:
+        settings = config.classifier
+        classifier = make_classifier(config, settings.precision)
+        fit(
+            classifier,
+            data.train,
+            settings,
+            run,
+            "classifier",
+            validation=data.validation,
+            callbacks=callbacks,
+            seed=config.seed,
+        )
+        classifier = make_classifier(config, "float32")
+        restore(classifier, data.train, settings, run, "classifier", which="best")
+        judge = tf.function(classifier.probabilities, reduce_retracing=True, autograph=False)
+        correctness = functools.partial(word_correctness, judge, make_vocabulary())
+        return Instrument(correctness, accuracies(judge, data.test))
+
+    def introduction(self, config: RecipeConfig, data: Splits, numbers) -> str:
+        counts = data.description["counts"]
+        return (
+            f"{counts['train']} faces for training and {counts['test']} for testing "
+            f"({config.data.partition} partition), {config.model.image_size} pixels a side; "
+            f"{numbers['wall_seconds']:.0f} s on {os.cpu_count()} cores. Correctness is the share "
+            "of a text's words to which the classifier gives a probability over 50 %; likelihoods "
+            "are nats per example. The classifier judges "
+            f"{numbers['classifier_accuracy']:.2f} % of the words right; the commoner answer would "
+            f"be right for {numbers['classifier_accuracy_constant']:.2f} %."
+        )
+
+    def appendix(self, numbers) -> str:
+        lines = ["", "| word | judged right % |", "|---|---|"]
+        for word in SPOKEN:
+            lines.append(f"| {word} | {numbers[f'classifier_accuracy_{word.lower()}']:.2f} |")
+        return "\n".join(lines) + "\n"
+
+    def described(self, config: RecipeConfig, vocabulary: Vocabulary) -> Dict[str, Any]:
+        size, data = config.model.image_size, config.data
+        return {
+            "summary": f"Draws faces, {size}x{size}, from up to {vocabulary.length} attribute "
+            "words in any order, and describes faces with such words.",
+            "data": {"name": "celeba", "partition": data.partition, "crop": data.crop},
+        }
 
 
-def evaluate(run: RunDirectory) -> Dict[str, float]:
-    """Measures a finished run again, on its test split."""
-    config = read_config(run)
-    data = load_data(config)
-    vlvae = load_vlvae(config, data, run)
-    fits = fit_densities(vlvae, data.train, data.validation, config.fits, run, config.seed)
-    return measure_all(config, data, vlvae, fits, load_classifier(config, data, run))
-
-
-def load_model(run: RunDirectory) -> TextImageGenerator:
-    """The generator of a run whose trainings are finished."""
-    config, data = read_config(run), load_data(read_config(run))
-    vlvae = load_vlvae(config, data, run)
-    two = dataclasses.replace(data.train, count=2)
-    fits = fit_densities(vlvae, two, two, config.fits, run, config.seed)
-    return TextImageGenerator(vlvae, fits.q_agg, fits.aggregate_prior)
-
-
-def export(run: RunDirectory, directory: pathlib.Path) -> pathlib.Path:
-    """Exports a finished run as the next version of directory."""
-    numbers = json.loads((run.path / "report.json").read_text(encoding="utf-8"))
-    return export_generator(read_config(run), load_model(run), numbers, directory)
-
-
-def export_generator(
-    config: RecipeConfig,
-    generator: TextImageGenerator,
-    numbers: Dict[str, float],
-    directory: pathlib.Path,
-) -> pathlib.Path:
-    """Writes the next version: q_Agg(z|y) draws faces, q_phi(z) draws pairs."""
-    size = config.model.image_size
-    card = serving.Card(
-        name=config.recipe,
-        system=SYSTEM,
-        summary=f"Draws faces, {size}x{size}, from up to {CELEBA_TEXT_LENGTH} attribute words in "
-        "any order, and describes faces with such words.",
-        data={"name": "celeba", "partition": config.data.partition, "crop": config.data.crop},
-        training={
-            "preset": config.preset,
-            "steps": config.training.steps,
-            "steps_of_each_fit": config.fits.steps,
-            "seeds": [config.seed],
-            "wall_seconds": numbers["wall_seconds"],
-            "cores": os.cpu_count(),
-        },
-        metrics=numbers,
-        intended_use="Research: what a learned aggregate posterior does.",
-        limits=[
-            "CelebA is for non-commercial research; so is what is trained on it.",
-            "The faces and attribute words are those of celebrities' photographs, as annotators "
-            "saw them; do not use the words to judge people.",
-            "Log-likelihoods are of a Beta density over pixels, not of discrete pixels.",
-        ],
-        licence="CelebA's terms: non-commercial research",
-        examples={"texts": ["Female Smiling Blond_Hair"]},
-        configuration=config.as_dict(),
-        vocabulary=list(CELEBA_WORDS),
-        references=[
-            "Cremer and Kushman. On the Importance of Learning Aggregate Posteriors in "
-            "Multimodal Variational Autoencoders. 2018.",
-            "Liu, Luo, Wang and Tang. Deep Learning Face Attributes in the Wild. ICCV 2015.",
-        ],
-    )
-    return serving.export(generator, directory, card)
-
-
-def read_config(run: RunDirectory) -> RecipeConfig:
-    """The configuration that a run was started with."""
-    return load_config(RecipeConfig(), run.config_file)
+JOB = CelebAJob(
+    RecipeConfig,
+    load_data,
+    system=SYSTEM,
+    intended_use="Research: what a learned aggregate posterior does.",
+    limits=[
+        "CelebA is for non-commercial research; so is what is trained on it.",
+        "The faces and attribute words are those of celebrities' photographs, as annotators "
+        "saw them; do not use the words to judge people.",
+        "Log-likelihoods are of a Beta density over pixels, not of discrete pixels.",
+    ],
+    licence="CelebA's terms: non-commercial research",
+    examples={"texts": ["Female Smiling Blond_Hair"]},
+    references=["Liu, Luo, Wang and Tang. Deep Learning Face Attributes in the Wild. ICCV 2015."],
+)
+run, evaluate, load_model = JOB.run, JOB.evaluate, JOB.load_model
+export, read_config = JOB.export, JOB.read_config

@@ -56,6 +56,7 @@ from tfgen.training import (
 )
 from zoo.vlvae import (
     DATA_ENTROPY,
+    REFERENCE,
     VLVAE,
     NetworkConfig,
     TextImageGenerator,
@@ -384,9 +385,6 @@ def export_generator(config, generator, numbers, directory) -> pathlib.Path:
         examples={"texts": [TEXTS[0]]},
         configuration=config.as_dict(),
         vocabulary=list(WORDS),
-        references=[
-            "Cremer and Kushman. On the Importance of Learning Aggregate Posteriors in "
-            "Multimodal Variational Autoencoders. 2018."
-        ],
+        references=[REFERENCE],
     )
     return serving.export(generator, directory, card)

@@ -30,12 +30,9 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import json
 import os
 import pathlib
-from typing import Dict
-
-import tensorflow as tf
+from typing import Any, Dict
 
 from tfgen import serving
 from tfgen.data import Splits, Vocabulary, clevr_folder, in_memory, one_object, two_objects
@@ -43,27 +40,16 @@ from tfgen.data.two_objects_text import SLOTS, VOCABULARY
 from tfgen.training import (
     Config,
     ConfigError,
-    RunDirectory,
     ScheduleConfig,
     TrainingConfig,
-    WallClock,
-    compiled,
-    fit,
-    load_config,
-    restore,
 )
 from zoo.attribute_classifier import correctness
 from zoo.vlvae import (
-    VLVAE,
     EvaluationConfig,
+    Instrument,
     NetworkConfig,
-    TextImageGenerator,
     VLVAEConfig,
-    draw,
-    fit_densities,
-    measure,
-    report,
-    training_pictures,
+    VLVAEJob,
 )
 
 PRESETS = ("smoke", "quick", "embedded", "paper")
@@ -232,79 +218,54 @@ def load_classifier() -> serving.LoadedModel:
     return serving.load(CLASSIFIER)
 
 
-def make_vlvae(config: RecipeConfig, precision: str) -> VLVAE:
-    """The compiled model."""
-    objects = [words for _, words in SLOTS][: 4 if config.data.objects == 1 else None]
-    vocabulary = Vocabulary(VOCABULARY, objects)
-    return compiled(
-        lambda: VLVAE(config.model, vocabulary, seed=config.seed), config.training, precision
-    )
+class TwoObjectsJob(VLVAEJob):
+    """Measured with the committed classifier."""
+
+    def vocabulary(self, config: RecipeConfig) -> Vocabulary:
+        objects = [words for _, words in SLOTS][: 4 if config.data.objects == 1 else None]
+        return Vocabulary(VOCABULARY, objects)
+
+    def kept(self, config: RecipeConfig, data: Splits) -> Splits:
+        return keep_in_memory(data, config.data.cache)
+
+    def instrument(self, config: RecipeConfig, data, run, callbacks=()) -> Instrument:
+        classifier = load_classifier()
+        accuracy = classifier.card.metrics.get(f"accuracy_{config.model.image_size}")
+        slots = {"first_colour": 1, "relation": 4} if config.data.objects == 2 else None
+        judge = functools.partial(correctness, classifier)
+        return Instrument(judge, {"classifier_accuracy": accuracy}, slots)
+
+    def introduction(self, config: RecipeConfig, data, numbers) -> str:
+        return (
+            f"{config.data.objects} object(s), {config.model.image_size} pixels a side; "
+            f"{numbers['wall_seconds']:.0f} s on {os.cpu_count()} cores. Correctness is the share "
+            "of attribute words that the committed classifier reads off the images; likelihoods "
+            "are nats per example."
+        )
+
+    def described(self, config: RecipeConfig, vocabulary: Vocabulary) -> Dict[str, Any]:
+        size = config.model.image_size
+        return {
+            "summary": f"Draws images of {config.data.objects} object(s), {size}x{size}, from "
+            f"sentences of {vocabulary.length} words, and describes such images.",
+            "data": config.data.as_dict(),
+            "examples": {"texts": [" ".join(EXAMPLE[: vocabulary.length])]},
+        }
 
 
-def load_vlvae(config: RecipeConfig, data: Splits, run: RunDirectory) -> VLVAE:
-    """The checkpoint with the best validation loss, in float32: evaluated, fitted, exported."""
-    vlvae = make_vlvae(config, "float32")
-    restore(vlvae, data.train, config.training, run, "vlvae", which="best")
-    return vlvae
-
-
-def run(config: RecipeConfig, run: RunDirectory) -> Dict[str, float]:
-    """Trains, fits, measures, draws, exports; returns the numbers of report.json."""
-    clock = WallClock(run)
-    tf.keras.utils.set_random_seed(config.seed)
-    classifier = load_classifier()
-    data = keep_in_memory(load_data(config), config.data.cache)
-
-    vlvae = make_vlvae(config, config.training.precision)
-    fit(
-        vlvae,
-        data.train,
-        config.training,
-        run,
-        "vlvae",
-        validation=data.validation,
-        callbacks=[*training_pictures(vlvae, data.validation), clock],
-        seed=config.seed,
-    )
-
-    vlvae = load_vlvae(config, data, run)
-    fits = fit_densities(
-        vlvae, data.train, data.validation, config.fits, run, config.seed, callbacks=[clock]
-    )
-
-    numbers = measure_all(config, data, vlvae, fits, classifier)
-    draw(vlvae, fits, data.test, run, config.seed)
-    numbers["wall_seconds"] = clock.seconds()
-    introduction = (
-        f"{config.data.objects} object(s), {config.model.image_size} pixels a side; "
-        f"{numbers['wall_seconds']:.0f} s on {os.cpu_count()} cores. Correctness is the share of "
-        "attribute words that the committed classifier reads off the images; likelihoods are "
-        "nats per example."
-    )
-    title = f"{config.recipe}, preset {config.preset}, seed {config.seed}"
-    run.write_report(numbers, report(title, introduction, numbers))
-    generator = TextImageGenerator(vlvae, fits.q_agg, fits.aggregate_prior)
-    export_generator(config, generator, numbers, run.path / "export")
-    run.finish()
-    return numbers
-
-
-def measure_all(config, data, vlvae, fits, classifier) -> Dict[str, float]:
-    """The numbers of the comparison, on the test split."""
-    slots = {"first_colour": 1, "relation": 4} if vlvae.vocabulary.length == 9 else None
-    judge = functools.partial(correctness, classifier)
-    numbers = measure(vlvae, fits, data.test, judge, config.evaluation, config.seed, slots)
-    accuracy = classifier.card.metrics.get(f"accuracy_{config.model.image_size}")
-    return {**numbers, "classifier_accuracy": accuracy}
-
-
-def evaluate(run: RunDirectory) -> Dict[str, float]:
-    """Measures a finished run again, on its test split."""
-    config = read_config(run)
-    data = keep_in_memory(load_data(config), config.data.cache)
-    vlvae = load_vlvae(config, data, run)
-    fits = fit_densities(vlvae, data.train, data.validation, config.fits, run, config.seed)
-    return measure_all(config, data, vlvae, fits, load_classifier())
+JOB = TwoObjectsJob(
+    RecipeConfig,
+    load_data,
+    MAX_MEGABYTES,
+    system=SYSTEM,
+    intended_use="Research and teaching: what a learned aggregate posterior does.",
+    limits=[
+        "Knows only the objects, colours and words of Two Objects.",
+        "Log-likelihoods are of a Beta density over pixels, not of discrete pixels.",
+    ],
+)
+make_vlvae, run, evaluate, load_model = JOB.make_vlvae, JOB.run, JOB.evaluate, JOB.load_model
+export, read_config = JOB.export, JOB.read_config
 
 
 def evaluate_export(path: pathlib.Path) -> Dict[str, float]:
@@ -323,63 +284,3 @@ def evaluate_export(path: pathlib.Path) -> Dict[str, float]:
         "correctness_aggregate_prior": 100.0 * judge(drawn["images"], drawn["texts"]).mean(),
         "elbo": float(model.score(images=images, texts=texts)["elbo"].mean()),
     }
-
-
-def load_model(run: RunDirectory) -> TextImageGenerator:
-    """The generator of a run whose trainings are finished."""
-    config, data = read_config(run), load_data(read_config(run))
-    vlvae = load_vlvae(config, data, run)
-    two = dataclasses.replace(data.train, count=2)
-    fits = fit_densities(vlvae, two, two, config.fits, run, config.seed)
-    return TextImageGenerator(vlvae, fits.q_agg, fits.aggregate_prior)
-
-
-def export(run: RunDirectory, directory: pathlib.Path) -> pathlib.Path:
-    """Exports a finished run as the next version of directory."""
-    numbers = json.loads((run.path / "report.json").read_text(encoding="utf-8"))
-    return export_generator(read_config(run), load_model(run), numbers, directory)
-
-
-def export_generator(
-    config: RecipeConfig,
-    generator: TextImageGenerator,
-    numbers: Dict[str, float],
-    directory: pathlib.Path,
-) -> pathlib.Path:
-    """Writes the next version: q_Agg(z|y) draws images, q_phi(z) draws pairs."""
-    size = config.model.image_size
-    card = serving.Card(
-        name=config.recipe,
-        system=SYSTEM,
-        summary=f"Draws images of {config.data.objects} object(s), {size}x{size}, from sentences "
-        f"of {generator.vocabulary.length} words, and describes such images.",
-        data=config.data.as_dict(),
-        training={
-            "preset": config.preset,
-            "steps": config.training.steps,
-            "steps_of_each_fit": config.fits.steps,
-            "seeds": [config.seed],
-            "wall_seconds": numbers["wall_seconds"],
-            "cores": os.cpu_count(),
-        },
-        metrics=numbers,
-        intended_use="Research and teaching: what a learned aggregate posterior does.",
-        limits=[
-            "Knows only the objects, colours and words of Two Objects.",
-            "Log-likelihoods are of a Beta density over pixels, not of discrete pixels.",
-        ],
-        examples={"texts": [" ".join(EXAMPLE[: generator.vocabulary.length])]},
-        configuration=config.as_dict(),
-        vocabulary=list(generator.vocabulary.words),
-        references=[
-            "Cremer and Kushman. On the Importance of Learning Aggregate Posteriors in "
-            "Multimodal Variational Autoencoders. 2018."
-        ],
-    )
-    limit = None if config.preset == "paper" else MAX_MEGABYTES
-    return serving.export(generator, directory, card, max_megabytes=limit)
-
-
-def read_config(run: RunDirectory) -> RecipeConfig:
-    """The configuration that a run was started with."""
-    return load_config(RecipeConfig(), run.config_file)

@@ -17,6 +17,7 @@ from tests.recipes.smoke_runs import smoke_run
 from tfgen import serving
 from tfgen.data.two_objects_text import SLOTS
 from tfgen.training import ConfigError, RunDirectory, flatten, load_config, save_config
+from zoo.vlvae import job
 
 TEXT = "small red rubber sphere left large blue metal cube"
 # What issue 2 asks report.json for, and the paper's tables.
@@ -179,9 +180,9 @@ def test_evaluate_gives_the_report_again(path, report, capsys):
 def test_resume_trains_no_finished_phase_again(path, report, monkeypatch):
     about = json.loads((path / "run.json").read_text())
     (path / "run.json").write_text(json.dumps({**about, "finished": False}))
-    monkeypatch.setattr(recipe, "measure_all", lambda *_: dict(report))
-    for name in ("draw", "export_generator"):
-        monkeypatch.setattr(recipe, name, lambda *_: None)
+    monkeypatch.setattr(job, "measure", lambda *_: dict(report))
+    monkeypatch.setattr(job, "draw", lambda *_: None)
+    monkeypatch.setattr(job.serving, "export", lambda *_, **__: None)
     monkeypatch.setattr(tf.keras.Model, "fit", lambda *_, **__: pytest.fail("it trained again"))
     output = str(path.parent.parent)
     command = ["train", "vlvae_two_objects", "--preset", "smoke", "--output", output, "--resume"]

@@ -3,6 +3,7 @@
 from zoo.vlvae.evaluation import image_bounds, text_bounds, word_entropy, word_logits
 from zoo.vlvae.fits import Fits, fit_densities
 from zoo.vlvae.generator import TextImageGenerator
+from zoo.vlvae.job import REFERENCE, Instrument, VLVAEJob
 from zoo.vlvae.latent_grid import (
     LatentGrid,
     densest_region,
@@ -24,14 +25,17 @@ __all__ = [
     "DATA_ENTROPY",
     "EvaluationConfig",
     "Fits",
+    "Instrument",
     "LatentGrid",
     "LatentMap",
     "NetworkConfig",
+    "REFERENCE",
     "TextImageGenerator",
     "TextPosterior",
     "TruePosteriorFit",
     "VLVAE",
     "VLVAEConfig",
+    "VLVAEJob",
     "WordClassifier",
     "densest_region",
     "draw",

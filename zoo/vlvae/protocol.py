@@ -17,7 +17,7 @@ from zoo.vlvae.fits import Fits
 from zoo.vlvae.generator import TextImageGenerator
 from zoo.vlvae.model import VLVAE
 
-__all__ = ["EvaluationConfig", "measure"]
+__all__ = ["Correctness", "EvaluationConfig", "measure"]
 
 Correctness = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
