@@ -287,22 +287,14 @@ def write_export(
     config: RecipeConfig, model: VectorFlow, numbers: Dict[str, float], directory: pathlib.Path
 ) -> pathlib.Path:
     """Writes the next version: log_prob and sample of one flow."""
-    card = serving.Card(
-        name=config.recipe,
+    card = serving.Card.of_run(
+        config,
+        numbers,
         system=SYSTEM,
         summary=f"Density and samples of {config.densities[0]} by {config.architectures[0]}.",
         data=dict(load_data(config, config.densities[0]).description),
-        training={
-            "preset": config.preset,
-            "steps": config.training.steps,
-            "seeds": [config.seed],
-            "wall_seconds": numbers["wall_seconds"],
-            "cores": os.cpu_count(),
-        },
-        metrics=numbers,
         intended_use="Teaching: what a flow can and cannot fit.",
         limits=["Knows one density in the plane."],
-        configuration=config.as_dict(),
         examples={"point": [[0.0, 1.0]]},
     )
     return serving.export(model, directory, card)

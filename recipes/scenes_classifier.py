@@ -31,7 +31,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import pathlib
 from typing import Dict
 
@@ -242,20 +241,13 @@ def export(run: RunDirectory, directory: pathlib.Path) -> pathlib.Path:
     config, model = read_config(run), load_model(run)
     numbers = json.loads((run.path / "report.json").read_text(encoding="utf-8"))
     names = load_data(config).description
-    card = serving.Card(
-        name=config.recipe,
+    card = serving.Card.of_run(
+        config,
+        numbers,
         system=SYSTEM,
         summary="Tells which kinds, colours and coloured kinds of objects a rendered scene has, "
         "and its context.",
         data=dict(names),
-        training={
-            "preset": config.preset,
-            "steps": config.training.steps,
-            "seeds": [config.seed],
-            "wall_seconds": numbers["wall_seconds"],
-            "cores": os.cpu_count(),
-        },
-        metrics=numbers,
         intended_use="Measures whether images drawn for captions show what the captions name; the "
         "same instrument for every run.",
         limits=[
@@ -263,7 +255,6 @@ def export(run: RunDirectory, directory: pathlib.Path) -> pathlib.Path:
             "Says nothing about sizes, numbers and relations.",
             "Answers for every image, also for one that is no scene.",
         ],
-        configuration=config.as_dict(),
         vocabulary=[*names["kinds"], *names["colours"], *names["contexts"]],
     )
     return serving.export(model, directory, card, max_megabytes=MAX_MEGABYTES)

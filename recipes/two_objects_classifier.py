@@ -24,7 +24,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import pathlib
 from typing import Dict, List
 
@@ -309,8 +308,9 @@ def export(run: RunDirectory, directory: pathlib.Path) -> pathlib.Path:
     """Writes the next version of directory, with the measured numbers in its card."""
     config, model = load_config(RecipeConfig(), run.config_file), load_model(run)
     numbers = json.loads((run.path / "report.json").read_text(encoding="utf-8"))
-    card = serving.Card(
-        name=config.recipe,
+    card = serving.Card.of_run(
+        config,
+        numbers,
         system=SYSTEM,
         summary="Reads size, colour, material and shape of both objects off an image, given the "
         "relation word that says which object comes first.",
@@ -321,14 +321,6 @@ def export(run: RunDirectory, directory: pathlib.Path) -> pathlib.Path:
             "one_object": config.data.one_object,
             "image_size": config.model.image_size,
         },
-        training={
-            "preset": config.preset,
-            "steps": config.training.steps,
-            "seeds": [config.seed],
-            "wall_seconds": numbers["wall_seconds"],
-            "cores": os.cpu_count(),
-        },
-        metrics=numbers,
         intended_use="Measures whether generated images of Two Objects match their texts; the "
         "same instrument for every run.",
         limits=[
@@ -337,7 +329,6 @@ def export(run: RunDirectory, directory: pathlib.Path) -> pathlib.Path:
             "Answers for every image, also for one without objects; probabilities are not "
             "calibrated for such images.",
         ],
-        configuration=config.as_dict(),
         vocabulary=list(VOCABULARY),
         examples={"relations": ["left"]},
         defaults={},

@@ -365,25 +365,17 @@ def export(run: RunDirectory, directory: pathlib.Path) -> pathlib.Path:
 def export_generator(config, generator, numbers, directory) -> pathlib.Path:
     """Writes the next version: the model of Figure 1."""
     size = config.map.model.image_size
-    card = serving.Card(
-        name=config.recipe,
+    card = serving.Card.of_run(
+        config,
+        numbers,
         system=SYSTEM,
         summary=f"Draws a red or blue, small or large sphere, {size}x{size}, from a text of two "
         "words, through a latent of two dimensions.",
         data={"name": "one_object", "seed": config.seed, **config.map.data.as_dict()},
-        training={
-            "preset": config.preset,
-            "steps": config.map.training.steps,
-            "steps_of_each_fit": config.fits.steps,
-            "seeds": [config.seed],
-            "wall_seconds": numbers["wall_seconds"],
-            "cores": os.cpu_count(),
-        },
-        metrics=numbers,
+        training={"steps": config.map.training.steps, "steps_of_each_fit": config.fits.steps},
         intended_use="Teaching: the holes of a text posterior.",
         limits=["Two dimensions are too few for places, sizes and colours: images are vague."],
         examples={"texts": [TEXTS[0]]},
-        configuration=config.as_dict(),
         vocabulary=list(WORDS),
         references=[REFERENCE],
     )

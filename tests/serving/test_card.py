@@ -1,7 +1,9 @@
 """Cards: strict JSON there and back, a readable page, and complaints about what does not fit."""
 
+import dataclasses
 import json
 import math
+import os
 import pathlib
 
 import numpy as np
@@ -9,6 +11,7 @@ import pytest
 
 from tests.serving.toy_model import toy_card
 from tfgen.serving import Card, ServingError
+from tfgen.training import Config, TrainingConfig
 
 
 def full_card():
@@ -39,6 +42,34 @@ def test_a_card_comes_back_equal(tmp_path):
     assert card.training["seeds"] == [0, 1, 2] and type(card.training["steps"]) is int
     assert card.configuration["model"]["sizes"] == [64, 128]
     assert json.loads(card.to_json())["metrics"]["log_p_x_given_y_q_agg"] == 75739.79
+
+
+@dataclasses.dataclass
+class RunConfig(Config):
+    """Settings of a run over several seeds."""
+
+    recipe: str = "toy_recipe"
+    preset: str = "quick"
+    seed: int = 3
+    seeds: int = 2
+    training: TrainingConfig = dataclasses.field(default_factory=TrainingConfig)
+
+
+def test_the_card_of_a_run_tells_how_it_was_trained():
+    config, numbers = RunConfig(), {"bits_per_dim": 1.5, "wall_seconds": 20.0}
+    card = Card.of_run(config, numbers, system="toy", summary="A toy.", limits=["Small."])
+    assert (card.name, card.limits, card.metrics) == ("toy_recipe", ["Small."], numbers)
+    assert card.configuration == json.loads(json.dumps(config.as_dict()))
+    assert card.training == {
+        "preset": "quick",
+        "steps": config.training.steps,
+        "seeds": [3, 4],
+        "wall_seconds": 20.0,
+        "cores": os.cpu_count(),
+    }
+    told = {"steps": 7, "seeds": [3], "variant": "main"}
+    other = Card.of_run(config, numbers, told, system="toy", summary="A toy.")
+    assert other.training == {**card.training, **told}
 
 
 def test_the_page_shows_numbers_training_and_configuration_as_tables():

@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import os
 import pathlib
-from typing import Any, Dict, List, Mapping, Union
+from typing import Any, Dict, List, Mapping, Optional, Union
 
 import numpy as np
 
@@ -118,6 +119,37 @@ class Card:
         for name, value in self.metrics.items():
             if isinstance(value, bool) or not isinstance(value, (int, float)):
                 raise _wrong(f"metrics[{name!r}]", "a number (metrics are flat)", value)
+
+    @classmethod
+    def of_run(
+        cls,
+        config: Any,
+        numbers: Mapping[str, float],
+        training: Optional[Mapping[str, Any]] = None,
+        **entries: Any,
+    ) -> "Card":
+        """The card of what a run has trained.
+
+        Args:
+          config: of the run, with `recipe`, `preset`, `seed`, `training.steps` and, where several
+            seeds were trained, their number `seeds`.
+          numbers: of report.json, "wall_seconds" among them: the metrics.
+          training: what else is to be told of the training, or told instead.
+          **entries: the other entries of the card, see `Card`.
+        """
+        about: Dict[str, Any] = {"preset": config.preset, **(training or {})}
+        if "steps" not in about:
+            about["steps"] = config.training.steps
+        if "seeds" not in about:
+            about["seeds"] = list(range(config.seed, config.seed + getattr(config, "seeds", 1)))
+        about.update(wall_seconds=numbers["wall_seconds"], cores=os.cpu_count())
+        return cls(
+            name=config.recipe,
+            training=about,
+            metrics=dict(numbers),
+            configuration=config.as_dict(),
+            **entries,
+        )
 
     def to_json(self) -> str:
         """Strict JSON with a stable order; ends with a newline."""

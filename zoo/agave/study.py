@@ -79,25 +79,16 @@ def export_agave(
     ]
     if model.config.vae.values < 256:
         limits.append(f"Pixels are 0 to {model.config.vae.values - 1}.")
-    full_card = serving.Card(
-        name=config.recipe,
+    full_card = serving.Card.of_run(
+        config,
+        numbers,
         system="agave",
         summary=summary,
         data=dict(data.description),
-        training={
-            "preset": config.preset,
-            "variant": config.main,
-            "steps": config.training.steps,
-            "pretraining_steps": config.pretraining.steps,
-            "seeds": list(range(config.seed, config.seed + config.seeds)),
-            "wall_seconds": numbers["wall_seconds"],
-            "cores": os.cpu_count(),
-        },
-        metrics=numbers,
+        training={"variant": config.main, "pretraining_steps": config.pretraining.steps},
         intended_use="Research and teaching: bounds of the likelihood of images, latent codes, and "
         "samples whose whole is of a code and whose detail is of a PixelCNN.",
         limits=limits,
-        configuration=config.as_dict(),
         defaults={**STANDARD_DEFAULTS, "samples": 10, "steps": 8},
         examples={"second": second.tolist()},
         references=[

@@ -104,21 +104,17 @@ def export_aligned(
 ) -> pathlib.Path:
     """Writes the next version: encode_images, encode_texts, match; see `JWAE.signatures`."""
     vocabulary: CaptionVocabulary = model.vocabulary
-    card = serving.Card(
-        name=config.recipe,
+    card = serving.Card.of_run(
+        config,
+        numbers,
         system="jwae",
         summary=summary,
         data=dict(data.description),
         training={
-            "preset": config.preset,
             "method": TITLES[config.variants[0]],
             "labelled_share": config.labelled_shares[0],
-            "steps": config.training.steps,
             "seeds": [config.seed],
-            "wall_seconds": numbers["wall_seconds"],
-            "cores": os.cpu_count(),
         },
-        metrics=numbers,
         intended_use="Research and teaching: retrieval of images by texts and of texts by images.",
         limits=[
             "Knows images and words of its training set alone; other words become <unk>.",
@@ -126,7 +122,6 @@ def export_aligned(
             "Similarities are cosines, good for ranking; they are no probabilities.",
         ],
         examples={"texts": [example]},
-        configuration=config.as_dict(),
         vocabulary=list(vocabulary.words),
         references=[
             "Mahajan, Botschen, Gurevych, Roth. Joint Wasserstein Autoencoders for Aligning "

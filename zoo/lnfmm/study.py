@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pathlib
 from typing import Dict, Mapping, Optional, Sequence
 
@@ -109,25 +108,20 @@ def export_lnfmm(
         limits.append(
             f"Numbers are means over {config.seeds} seeds; this is the model of the first."
         )
-    card = serving.Card(
-        name=config.recipe,
+    card = serving.Card.of_run(
+        config,
+        numbers,
         system="lnfmm",
         summary=summary,
         data=dict(data.description),
         training={
-            "preset": config.preset,
-            "steps": config.training.steps,
             "seeds": [config.seed],
             "seeds_compared": config.seeds,
             "labelled_share": config.labelled_share,
-            "wall_seconds": numbers["wall_seconds"],
-            "cores": os.cpu_count(),
         },
-        metrics=dict(numbers),
         intended_use="Research and teaching: many captions for an image, many images for one.",
         limits=limits,
         examples={"texts": [all_captions(first_examples(data.test, 1))[0][0]]},
-        configuration=config.as_dict(),
         vocabulary=list(model.vocabulary.words),
         references=[
             "Mahajan, Gurevych, Roth. Latent Normalizing Flows for Many-to-Many Cross-Domain "

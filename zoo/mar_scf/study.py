@@ -68,25 +68,17 @@ def export_flow(
     **card: Any,
 ) -> pathlib.Path:
     """Writes the next version: log_prob, sample, encode, decode, interpolate."""
-    full_card = serving.Card(
-        name=config.recipe,
+    full_card = serving.Card.of_run(
+        config,
+        numbers,
         system="mar_scf",
         summary=summary,
         data=dict(data.description),
-        training={
-            "preset": config.preset,
-            "steps": config.training.steps,
-            "seeds": list(range(config.seed, config.seed + config.seeds)),
-            "wall_seconds": numbers["wall_seconds"],
-            "cores": os.cpu_count(),
-        },
-        metrics=numbers,
         intended_use="Research and teaching: exact likelihoods of images and samples in few steps.",
         limits=[
             "Knows images of its own training set alone, at its own size.",
             "log_prob is of one draw of the dequantisation noise: a lower bound in expectation.",
         ],
-        configuration=config.as_dict(),
         references=[
             "Bhattacharyya, Mahajan, Fritz, Schiele, Roth. Normalizing Flows with Multi-Scale "
             "Autoregressive Priors. CVPR 2020."

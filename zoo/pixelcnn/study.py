@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import pathlib
 import statistics
 import time
@@ -139,22 +138,14 @@ def export_pixel_cnn(
     **card: Any,
 ) -> pathlib.Path:
     """Writes the next version of an export, see `PixelCNN.signatures`."""
-    full_card = serving.Card(
-        name=config.recipe,
+    full_card = serving.Card.of_run(
+        config,
+        numbers,
         system="pixelcnn",
         summary=summary,
         data=dict(data.description),
-        training={
-            "preset": config.preset,
-            "steps": config.training.steps,
-            "seeds": list(_seeds(config)),
-            "wall_seconds": numbers["wall_seconds"],
-            "cores": os.cpu_count(),
-        },
-        metrics=numbers,
         intended_use="Research and teaching: exact likelihoods of images, samples pixel by pixel.",
         limits=["Knows images of its own training set alone, at its own size."],
-        configuration=config.as_dict(),
         references=[
             "Salimans, Karpathy, Chen, Kingma. PixelCNN++. ICLR 2017.",
             "van den Oord et al. Conditional Image Generation with PixelCNN Decoders. "

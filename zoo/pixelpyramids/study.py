@@ -99,23 +99,15 @@ def export_pixelpyramids(
     ]
     if model.config.bits < 8:
         limits.append(f"Pixels are of {model.config.bits} bits, 0 to {model.config.values - 1}.")
-    full_card = serving.Card(
-        name=config.recipe,
+    full_card = serving.Card.of_run(
+        config,
+        numbers,
         system="pixelpyramids",
         summary=summary,
         data=dict(data.description),
-        training={
-            "preset": config.preset,
-            "steps": config.training.steps,
-            "seeds": list(range(config.seed, config.seed + config.seeds)),
-            "wall_seconds": numbers["wall_seconds"],
-            "cores": os.cpu_count(),
-        },
-        metrics=numbers,
         intended_use="Research and teaching: exact probabilities of discrete images, samples and "
         "super-resolution in few steps.",
         limits=limits,
-        configuration=config.as_dict(),
         examples={"coarse_images": np.asarray(parts[0]).tolist()},
         references=[
             "Mahajan, Roth. PixelPyramids: Exact Inference Models from Lossless Image Pyramids. "

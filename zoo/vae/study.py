@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import pathlib
 from typing import Dict, Optional
 
@@ -59,25 +58,17 @@ def export_vae(
     """Writes the next version of an export, see `make_signatures`."""
     second = next(iter(data.test.batches(1)))["image"]
     size = sum(math.prod(shape) for shape in model.latent_shapes)
-    card = serving.Card(
-        name=config.recipe,
+    card = serving.Card.of_run(
+        config,
+        numbers,
         system="vae",
         summary=summary,
         data=dict(data.description),
-        training={
-            "preset": config.preset,
-            "steps": config.training.steps,
-            "seeds": list(range(config.seed, config.seed + config.seeds)),
-            "wall_seconds": numbers["wall_seconds"],
-            "cores": os.cpu_count(),
-        },
-        metrics=numbers,
         intended_use="Research and teaching: bounds on likelihoods of images, latents, samples.",
         limits=[
             "Knows images of its own training set alone, at its own size.",
             "score is a lower bound of log P(x) from one draw, not the likelihood itself.",
         ],
-        configuration=config.as_dict(),
         defaults={**STANDARD_DEFAULTS, "steps": 8},
         examples={"latents": [[0.0] * size], "second": second.numpy().tolist()},
         references=[

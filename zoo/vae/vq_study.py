@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import pathlib
 import statistics
 import time
@@ -149,26 +148,19 @@ def export_vq_vae(
 ) -> pathlib.Path:
     """Writes the next version of an export, see `VQVAE.signatures`."""
     side = model.config.code_side
-    card = serving.Card(
-        name=config.recipe,
+    card = serving.Card.of_run(
+        config,
+        numbers,
         system="vae",
         summary=summary,
         data=dict(data.description),
-        training={
-            "preset": config.preset,
-            "steps": config.training.steps + config.prior_training.steps,
-            "seeds": list(_seeds(config)),
-            "wall_seconds": numbers["wall_seconds"],
-            "cores": os.cpu_count(),
-        },
-        metrics=numbers,
+        training={"steps": config.training.steps + config.prior_training.steps},
         intended_use="Research and teaching: images as maps of codes, bounds on likelihoods, "
         "samples code by code.",
         limits=[
             "Knows images of its own training set alone, at its own size.",
             "score is a lower bound of log P(x), which counts one map of codes alone.",
         ],
-        configuration=config.as_dict(),
         examples={"codes": np.zeros([1, side, side], np.int32).tolist()},
         references=[
             "van den Oord, Vinyals, Kavukcuoglu. Neural Discrete Representation Learning. "

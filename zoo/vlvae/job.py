@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import pathlib
 from typing import Any, Dict, List, Mapping, Optional, Sequence
 
@@ -121,18 +120,10 @@ class VLVAEJob(Job):
         settings = self.export_settings(config)
         limit = settings.pop("max_megabytes")
         references: List[str] = [REFERENCE, *settings.pop("references", [])]
-        card = serving.Card(
-            name=config.recipe,
-            training={
-                "preset": config.preset,
-                "steps": config.training.steps,
-                "steps_of_each_fit": config.fits.steps,
-                "seeds": [config.seed],
-                "wall_seconds": numbers["wall_seconds"],
-                "cores": os.cpu_count(),
-            },
-            metrics=numbers,
-            configuration=config.as_dict(),
+        card = serving.Card.of_run(
+            config,
+            numbers,
+            training={"steps_of_each_fit": config.fits.steps},
             vocabulary=list(model.vocabulary.words),
             references=references,
             **self.described(config, model.vocabulary),
