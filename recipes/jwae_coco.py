@@ -32,7 +32,7 @@ PRESETS = ("smoke", "quick", "embedded", "paper")
 SYSTEM = "jwae"
 SUMMARY = "Retrieval between photographs and captions of COCO (your own copy)"
 MATCHES = "Brings photographs and captions of COCO into one space of codes."
-EXAMPLE = "a man with a dog in front of a house"
+EXAMPLES = {"texts": ["a man with a dog in front of a house"]}
 # 30 epochs of 113 287 training images with five captions each, 128 pairs a step.
 STEPS = 132_750
 
@@ -54,6 +54,6 @@ def load_data(config: RecipeConfig) -> Splits:
     return load_captioned("coco", config)
 
 
-JOB = CaptionedJob(RecipeConfig, load_data, summary=MATCHES, example=EXAMPLE)
+JOB = CaptionedJob(RecipeConfig, load_data, summary=MATCHES, examples=EXAMPLES)
 run, evaluate, load_model = JOB.run, JOB.evaluate, JOB.load_model
 export, read_config = JOB.export, JOB.read_config

@@ -32,7 +32,7 @@ PRESETS = ("smoke", "quick", "embedded", "paper")
 SYSTEM = "jwae"
 SUMMARY = "Retrieval between photographs and captions of Flickr30k (your own copy)"
 MATCHES = "Brings photographs and captions of Flickr30k into one space of codes."
-EXAMPLE = "a man with a dog in front of a house"
+EXAMPLES = {"texts": ["a man with a dog in front of a house"]}
 # 30 epochs of 29 783 training images with five captions each, 128 pairs a step.
 STEPS = 34_890
 
@@ -54,6 +54,6 @@ def load_data(config: RecipeConfig) -> Splits:
     return load_captioned("flickr30k", config)
 
 
-JOB = CaptionedJob(RecipeConfig, load_data, summary=MATCHES, example=EXAMPLE)
+JOB = CaptionedJob(RecipeConfig, load_data, summary=MATCHES, examples=EXAMPLES)
 run, evaluate, load_model = JOB.run, JOB.evaluate, JOB.load_model
 export, read_config = JOB.export, JOB.read_config

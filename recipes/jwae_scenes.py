@@ -206,7 +206,11 @@ class SceneAlignmentJob(AlignmentJob):
 
 
 JOB = SceneAlignmentJob(
-    RecipeConfig, load_data, MAX_MEGABYTES, summary=MATCHES, example="a red block by the sea"
+    RecipeConfig,
+    load_data,
+    MAX_MEGABYTES,
+    summary=MATCHES,
+    examples={"texts": ["a red block by the sea"]},
 )
 run, evaluate, load_model = JOB.run, JOB.evaluate, JOB.load_model
 export, read_config = JOB.export, JOB.read_config

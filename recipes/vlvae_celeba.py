@@ -54,6 +54,7 @@ from tfgen.training import (
     restore,
 )
 from zoo.vlvae import (
+    REFERENCE,
     EvaluationConfig,
     Instrument,
     NetworkConfig,
@@ -204,6 +205,12 @@ def accuracies(judge: Callable, source: Source) -> Dict[str, float]:
 class CelebAJob(VLVAEJob):
     """Measured with a classifier of the run's own, trained before the VLVAE."""
 
+    intended_use = "Research: what a learned aggregate posterior does."
+    references = (
+        REFERENCE,
+        "Liu, Luo, Wang and Tang. Deep Learning Face Attributes in the Wild. ICCV 2015.",
+    )
+
     def vocabulary(self, config: RecipeConfig) -> Vocabulary:
         return make_vocabulary()
 
@@ -246,20 +253,23 @@ class CelebAJob(VLVAEJob):
             lines.append(f"| {word} | {numbers[f'classifier_accuracy_{word.lower()}']:.2f} |")
         return "\n".join(lines) + "\n"
 
-    def described(self, config: RecipeConfig, vocabulary: Vocabulary) -> Dict[str, Any]:
-        size, data = config.model.image_size, config.data
+    def described(self, config: RecipeConfig, data, model) -> Dict[str, Any]:
+        size, settings = config.model.image_size, config.data
         return {
-            "summary": f"Draws faces, {size}x{size}, from up to {vocabulary.length} attribute "
+            **super().described(config, data, model),
+            "summary": f"Draws faces, {size}x{size}, from up to {CELEBA_TEXT_LENGTH} attribute "
             "words in any order, and describes faces with such words.",
-            "data": {"name": "celeba", "partition": data.partition, "crop": data.crop},
+            "data": {
+                "name": "celeba",
+                "partition": settings.partition,
+                "crop": settings.crop,
+            },
         }
 
 
 JOB = CelebAJob(
     RecipeConfig,
     load_data,
-    system=SYSTEM,
-    intended_use="Research: what a learned aggregate posterior does.",
     limits=[
         "CelebA is for non-commercial research; so is what is trained on it.",
         "The faces and attribute words are those of celebrities' photographs, as annotators "
@@ -268,7 +278,6 @@ JOB = CelebAJob(
     ],
     licence="CelebA's terms: non-commercial research",
     examples={"texts": ["Female Smiling Blond_Hair"]},
-    references=["Liu, Luo, Wang and Tang. Deep Learning Face Attributes in the Wild. ICCV 2015."],
 )
 run, evaluate, load_model = JOB.run, JOB.evaluate, JOB.load_model
 export, read_config = JOB.export, JOB.read_config

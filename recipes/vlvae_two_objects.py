@@ -221,6 +221,8 @@ def load_classifier() -> serving.LoadedModel:
 class TwoObjectsJob(VLVAEJob):
     """Measured with the committed classifier."""
 
+    intended_use = "Research and teaching: what a learned aggregate posterior does."
+
     def vocabulary(self, config: RecipeConfig) -> Vocabulary:
         objects = [words for _, words in SLOTS][: 4 if config.data.objects == 1 else None]
         return Vocabulary(VOCABULARY, objects)
@@ -243,13 +245,14 @@ class TwoObjectsJob(VLVAEJob):
             "are nats per example."
         )
 
-    def described(self, config: RecipeConfig, vocabulary: Vocabulary) -> Dict[str, Any]:
-        size = config.model.image_size
+    def described(self, config: RecipeConfig, data, model) -> Dict[str, Any]:
+        size, length = config.model.image_size, model.vocabulary.length
         return {
+            **super().described(config, data, model),
             "summary": f"Draws images of {config.data.objects} object(s), {size}x{size}, from "
-            f"sentences of {vocabulary.length} words, and describes such images.",
+            f"sentences of {length} words, and describes such images.",
             "data": config.data.as_dict(),
-            "examples": {"texts": [" ".join(EXAMPLE[: vocabulary.length])]},
+            "examples": {"texts": [" ".join(EXAMPLE[:length])]},
         }
 
 
@@ -257,8 +260,6 @@ JOB = TwoObjectsJob(
     RecipeConfig,
     load_data,
     MAX_MEGABYTES,
-    system=SYSTEM,
-    intended_use="Research and teaching: what a learned aggregate posterior does.",
     limits=[
         "Knows only the objects, colours and words of Two Objects.",
         "Log-likelihoods are of a Beta density over pixels, not of discrete pixels.",

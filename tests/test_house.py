@@ -26,6 +26,7 @@ FLOORS = {
     "training": 5,
     "serving": 6,
     "codec": 7,
+    "job": 7,
 }
 # A distribution may be made of bijectors; the two stand on one floor.
 ON_ONE_FLOOR = {("distributions", "bijectors")}

@@ -18,6 +18,7 @@ _ROOMS = (
     "data",
     "distributions",
     "initialisation",
+    "job",
     "layers",
     "losses",
     "metrics",

@@ -182,7 +182,7 @@ def test_resume_trains_no_finished_phase_again(path, report, monkeypatch):
     (path / "run.json").write_text(json.dumps({**about, "finished": False}))
     monkeypatch.setattr(job, "measure", lambda *_: dict(report))
     monkeypatch.setattr(job, "draw", lambda *_: None)
-    monkeypatch.setattr(job.serving, "export", lambda *_, **__: None)
+    monkeypatch.setattr(recipe.JOB, "write", lambda *_: None)
     monkeypatch.setattr(tf.keras.Model, "fit", lambda *_, **__: pytest.fail("it trained again"))
     output = str(path.parent.parent)
     command = ["train", "vlvae_two_objects", "--preset", "smoke", "--output", output, "--resume"]

@@ -18,7 +18,6 @@ from tfgen.training.figures import grid, save_curves, save_png, visible
 from tfgen.training.fit import build, fit, restore
 from tfgen.training.fused_optimizers import FusedAdam, FusedAdamax
 from tfgen.training.generative_model import GenerativeModel
-from tfgen.training.job import Job
 from tfgen.training.keeper import NonFiniteError, TrainingInterrupted
 from tfgen.training.run_directory import RunDirectory, RunDirectoryError
 from tfgen.training.schedules import learning_rate_schedule, linear_warmup
@@ -38,7 +37,6 @@ __all__ = [
     "FusedAdam",
     "FusedAdamax",
     "GenerativeModel",
-    "Job",
     "NonFiniteError",
     "RunDirectory",
     "RunDirectoryError",

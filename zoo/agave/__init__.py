@@ -19,7 +19,6 @@ from zoo.agave.evaluation import (
 from zoo.agave.job import AGAVEJob
 from zoo.agave.model import AGAVE, Pictures
 from zoo.agave.presets import agave_presets, paper_presets
-from zoo.agave.study import agave_study, export_agave
 from zoo.agave.variants import AGAVEStudyConfig, trainings, variant_model
 
 __all__ = [
@@ -32,11 +31,9 @@ __all__ = [
     "Pictures",
     "PixelDecoderConfig",
     "agave_presets",
-    "agave_study",
     "auxiliary_image",
     "collapse_step",
     "compare_agave",
-    "export_agave",
     "load_agave",
     "measure_agave",
     "measure_guidance",

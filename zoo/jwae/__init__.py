@@ -23,7 +23,6 @@ from zoo.jwae.job import AlignmentJob
 from zoo.jwae.model import JWAE, cosines
 from zoo.jwae.reporting import alignment_report, draw_alignment
 from zoo.jwae.semi_supervised_batches import SemiSupervisedBatches
-from zoo.jwae.study import alignment_study, export_aligned, load_first, measure_study
 
 __all__ = [
     "AlignmentConfig",
@@ -41,20 +40,16 @@ __all__ = [
     "Training",
     "Variant",
     "alignment_report",
-    "alignment_study",
     "as_variant",
     "captioned_presets",
     "cosines",
     "draw_alignment",
     "encode_source",
-    "export_aligned",
     "linear_baseline",
     "load_aligned",
     "load_captioned",
-    "load_first",
     "measure_alignments",
     "measure_codes",
-    "measure_study",
     "pooled_pixels",
     "sentences",
     "train_aligned",

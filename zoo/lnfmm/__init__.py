@@ -30,7 +30,6 @@ from zoo.lnfmm.measurement import CaptionComparison, Judges, measure_captions, s
 from zoo.lnfmm.model import LNFMM
 from zoo.lnfmm.presets import caption_presets
 from zoo.lnfmm.reporting import caption_report, draw_captions, draw_code_map, draw_images
-from zoo.lnfmm.study import caption_study, export_lnfmm, load_first
 from zoo.lnfmm.text_networks import TextNetworks
 from zoo.lnfmm.unpaired import partly_paired
 
@@ -57,20 +56,17 @@ __all__ = [
     "caption_numbers",
     "caption_presets",
     "caption_report",
-    "caption_study",
     "caption_trainings",
     "closest_distance",
     "draw_captions",
     "draw_code_map",
     "draw_for_texts",
     "draw_images",
-    "export_lnfmm",
     "gaussian_log_prob",
     "generate_captions",
     "image_neighbours",
     "judged_numbers",
     "load_caption_model",
-    "load_first",
     "mean_terms",
     "measure_captions",
     "partly_paired",

@@ -90,14 +90,14 @@ def draw_code_map(
     figure.savefig(path, dpi=110)
 
 
-def caption_report(config, numbers: Mapping[str, float], data, figures) -> str:
+def caption_report(config, numbers: Mapping[str, float], data, figures: Sequence[str]) -> str:
     """report.md: Tables 4.1 to 4.3 of the thesis for the models of a comparison, and the figures.
 
     Args:
       config: a `CaptionStudyConfig`.
       numbers: of `measure_captions`, and "wall_seconds".
       data: the splits.
-      figures: paths of the pictures.
+      figures: names of the pictures.
     """
     settings = config.evaluation
     oracle = {
@@ -145,7 +145,7 @@ def caption_report(config, numbers: Mapping[str, float], data, figures) -> str:
         *_table(config, numbers, truth),
         *_drawn(config, numbers, drawn),
     ]
-    lines += [f"![{path.stem}](figures/{path.name})\n" for path in figures]
+    lines += [f"![{name}](figures/{name}.png)\n" for name in figures]
     return "\n".join(lines)
 
 

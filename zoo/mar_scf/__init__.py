@@ -25,7 +25,6 @@ from zoo.mar_scf.interpolation import (
 from zoo.mar_scf.job import ComparisonJob
 from zoo.mar_scf.presets import comparison_presets, paper_model, paper_training
 from zoo.mar_scf.reporting import comparison_report, draw_comparison
-from zoo.mar_scf.study import export_flow, study
 
 __all__ = [
     "Comparison",
@@ -39,7 +38,6 @@ __all__ = [
     "comparison_presets",
     "comparison_report",
     "draw_comparison",
-    "export_flow",
     "imagenet_presets",
     "interpolation_objective",
     "load_flow",
@@ -49,7 +47,6 @@ __all__ = [
     "project_latents",
     "projected_interpolation",
     "sequential_steps",
-    "study",
     "train_flow",
     "train_flows",
 ]

@@ -7,10 +7,9 @@ from zoo.pixelcnn.model import PixelCNN
 from zoo.pixelcnn.reporting import draw_study, study_report
 from zoo.pixelcnn.study import (
     StudyConfig,
-    export_pixel_cnn,
     load_pixel_cnn,
-    measure_study,
-    study,
+    measure_pixel_cnns,
+    train_pixel_cnns,
 )
 
 __all__ = [
@@ -20,10 +19,9 @@ __all__ = [
     "PixelCNNEvaluationConfig",
     "StudyConfig",
     "draw_study",
-    "export_pixel_cnn",
     "load_pixel_cnn",
     "measure_pixel_cnn",
-    "measure_study",
-    "study",
+    "measure_pixel_cnns",
     "study_report",
+    "train_pixel_cnns",
 ]

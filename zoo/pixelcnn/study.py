@@ -1,23 +1,20 @@
-"""A PixelCNN trained from one or several seeds: train, measure, draw, report, export."""
+"""A PixelCNN from one or several seeds: trained and measured."""
 
 from __future__ import annotations
 
 import dataclasses
-import pathlib
 import statistics
 import time
-from typing import Any, Callable, Dict, Optional
+from typing import Dict, Sequence, Tuple
 
 import numpy as np
 
-from tfgen import serving
 from tfgen.data import Source, Splits
 from tfgen.training import (
     Config,
     ConfigError,
     RunDirectory,
     TrainingConfig,
-    WallClock,
     compiled,
     fit,
     restore,
@@ -27,9 +24,8 @@ from tfgen.training.callbacks import ImageGrid
 from zoo.pixelcnn.config import PixelCNNConfig
 from zoo.pixelcnn.evaluation import PixelCNNEvaluationConfig, measure_pixel_cnn
 from zoo.pixelcnn.model import PixelCNN
-from zoo.pixelcnn.reporting import draw_study, study_report
 
-__all__ = ["StudyConfig", "export_pixel_cnn", "load_pixel_cnn", "measure_study", "study"]
+__all__ = ["StudyConfig", "load_pixel_cnn", "measure_pixel_cnns", "train_pixel_cnns"]
 
 
 @dataclasses.dataclass
@@ -76,88 +72,28 @@ class StudyConfig(Config):
         return "best"
 
 
-def study(
-    config: StudyConfig,
-    data: Splits,
-    run: RunDirectory,
-    summary: str,
-    transform: Optional[Callable] = None,
-    max_megabytes: Optional[float] = None,
-) -> Dict[str, float]:
-    """Everything a recipe of this family does with its data; returns the report's numbers.
-
-    Args:
-      config: what is trained; also the card's configuration.
-      data: splits with "image", and "label" for a model of classes.
-      run: where checkpoints, figures, report and export go.
-      summary: of the card: what the model draws.
-      transform: augmentation of the training images.
-      max_megabytes: the largest export that is written.
-    """
-    clock = WallClock(run)
+def train_pixel_cnns(
+    config: StudyConfig, data: Splits, run: RunDirectory, callbacks: Sequence = ()
+) -> None:
+    """Trains a PixelCNN from every seed, on data.train; data.validation chooses the best."""
     for seed in _seeds(config):
-        _train(config, seed, data, run, transform, clock)
-    numbers, model = _measure(config, data, run)
-    draw_study(model, data.test, run, config)
-    numbers["wall_seconds"] = clock.seconds()
-    run.write_report(numbers, study_report(config, data, numbers))
-    export_pixel_cnn(config, model, numbers, data, run.path / "export", summary, max_megabytes)
-    run.finish()
-    return numbers
+        _train(config, seed, data, run, callbacks)
 
 
-def measure_study(config: StudyConfig, data: Splits, run: RunDirectory) -> Dict[str, float]:
+def measure_pixel_cnns(
+    config: StudyConfig, data: Splits, run: RunDirectory
+) -> Tuple[Dict[str, float], PixelCNN]:
     """Measures the trainings of a run on the test split, see `StudyConfig.checkpoint`.
 
     Returns:
       "bits_per_dim" (mean over the seeds), "bits_per_dim_std" (over the seeds, with more than one),
       "bits_per_dim_seed_K", "bits_per_dim_standard_error" (over images, mean of the seeds),
-      "nats", "parameters", and "seconds_per_image" of sampling a batch of 16.
+      "nats", "parameters", and "seconds_per_image" of sampling a batch of 16; and the model of the
+      first seed.
 
     Raises:
       CheckpointError: a training has not begun.
     """
-    return _measure(config, data, run)[0]
-
-
-def load_pixel_cnn(config: StudyConfig, seed: int, source: Source, run: RunDirectory) -> PixelCNN:
-    """The checkpoint of a training that `StudyConfig.checkpoint` names, in float32."""
-    model = _make(config, seed, "float32")
-    restore(model, source, config.training, run, _phase(seed), which=config.checkpoint())
-    return model
-
-
-def export_pixel_cnn(
-    config: StudyConfig,
-    model: PixelCNN,
-    numbers: Dict[str, float],
-    data: Splits,
-    directory: pathlib.Path,
-    summary: str,
-    max_megabytes: Optional[float] = None,
-    **card: Any,
-) -> pathlib.Path:
-    """Writes the next version of an export, see `PixelCNN.signatures`."""
-    full_card = serving.Card.of_run(
-        config,
-        numbers,
-        system="pixelcnn",
-        summary=summary,
-        data=dict(data.description),
-        intended_use="Research and teaching: exact likelihoods of images, samples pixel by pixel.",
-        limits=["Knows images of its own training set alone, at its own size."],
-        references=[
-            "Salimans, Karpathy, Chen, Kingma. PixelCNN++. ICLR 2017.",
-            "van den Oord et al. Conditional Image Generation with PixelCNN Decoders. "
-            "NeurIPS 2016.",
-        ],
-        **card,
-    )
-    return serving.export(model, directory, full_card, max_megabytes=max_megabytes)
-
-
-def _measure(config, data, run):
-    """The numbers of `measure_study`, and the model of the first seed."""
     numbers: Dict[str, float] = {}
     rows, first = [], None
     for seed in _seeds(config):
@@ -174,7 +110,14 @@ def _measure(config, data, run):
     return numbers, first
 
 
-def _train(config, seed, data, run, transform, clock):
+def load_pixel_cnn(config: StudyConfig, seed: int, source: Source, run: RunDirectory) -> PixelCNN:
+    """The checkpoint of a training that `StudyConfig.checkpoint` names, in float32."""
+    model = _make(config, seed, "float32")
+    restore(model, source, config.training, run, _phase(seed), which=config.checkpoint())
+    return model
+
+
+def _train(config, seed, data, run, callbacks):
     model = _make(config, seed, config.training.precision)
     values = config.model.values
     pictures = ImageGrid(lambda: visible(model.sample(16, seed=0).numpy(), values), "samples")
@@ -185,9 +128,8 @@ def _train(config, seed, data, run, transform, clock):
         run,
         _phase(seed),
         validation=data.validation,
-        callbacks=[pictures, clock],
+        callbacks=[pictures, *callbacks],
         seed=seed,
-        transform=transform,
     )
 
 

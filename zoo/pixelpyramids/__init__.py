@@ -32,7 +32,6 @@ from zoo.pixelpyramids.outliers import replace_outliers
 from zoo.pixelpyramids.pixel_mixtures import PixelMixtures
 from zoo.pixelpyramids.presets import folder_presets, paper_training, pyramid_presets
 from zoo.pixelpyramids.reporting import draw_study, study_report
-from zoo.pixelpyramids.study import export_pixelpyramids, measure_study, pyramid_study
 from zoo.pixelpyramids.sub_images import join_sub_images, split_sub_images
 
 __all__ = [
@@ -56,17 +55,14 @@ __all__ = [
     "bicubic",
     "compare_variants",
     "draw_study",
-    "export_pixelpyramids",
     "folder_presets",
     "join_sub_images",
     "load_variant",
     "measure_entropies",
     "measure_pixelpyramids",
-    "measure_study",
     "measure_super_resolution",
     "paper_training",
     "pyramid_presets",
-    "pyramid_study",
     "replace_outliers",
     "split_sub_images",
     "study_report",

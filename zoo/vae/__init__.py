@@ -7,16 +7,14 @@ from zoo.vae.hierarchy import Inference
 from zoo.vae.job import PriorJob
 from zoo.vae.likelihood import Likelihood
 from zoo.vae.model import VAE
-from zoo.vae.study import export_vae, prior_study
 from zoo.vae.vq_autoencoder import VQAutoencoder
 from zoo.vae.vq_config import VQVAEConfig
 from zoo.vae.vq_job import VQJob
 from zoo.vae.vq_study import (
     VQStudyConfig,
-    export_vq_vae,
     load_vq_vae,
-    measure_vq_study,
-    vq_study,
+    measure_vq_vaes,
+    train_vq_vaes,
 )
 from zoo.vae.vq_vae import VQVAE
 
@@ -35,14 +33,11 @@ __all__ = [
     "VQStudyConfig",
     "VQVAEConfig",
     "compare_priors",
-    "export_vae",
-    "export_vq_vae",
     "load_vae",
     "load_vq_vae",
     "measure_vae",
-    "measure_vq_study",
+    "measure_vq_vaes",
+    "train_vq_vaes",
     "measure_vq_vae",
-    "prior_study",
     "train_priors",
-    "vq_study",
 ]

@@ -1,23 +1,20 @@
-"""A VQ-VAE from one or several seeds: codebook, then prior; measure, report, export, draw."""
+"""A VQ-VAE from one or several seeds: its codebook, then its prior; trained and measured."""
 
 from __future__ import annotations
 
 import dataclasses
-import pathlib
 import statistics
 import time
-from typing import Dict, Optional, Tuple
+from typing import Dict, Sequence, Tuple
 
 import numpy as np
 
-from tfgen import serving
 from tfgen.data import Source, Splits
 from tfgen.training import (
     Config,
     ConfigError,
     RunDirectory,
     TrainingConfig,
-    WallClock,
     compiled,
     fit,
     restore,
@@ -27,10 +24,9 @@ from tfgen.training.callbacks import ImageGrid
 from zoo.vae.evaluation import VAEEvaluationConfig, measure_vq_vae
 from zoo.vae.vq_autoencoder import VQAutoencoder
 from zoo.vae.vq_config import VQVAEConfig
-from zoo.vae.vq_reporting import draw_vq_study, vq_report
 from zoo.vae.vq_vae import VQVAE
 
-__all__ = ["VQStudyConfig", "export_vq_vae", "load_vq_vae", "measure_vq_study", "vq_study"]
+__all__ = ["VQStudyConfig", "load_vq_vae", "measure_vq_vaes", "train_vq_vaes"]
 
 
 @dataclasses.dataclass
@@ -68,36 +64,15 @@ class VQStudyConfig(Config):
             )
 
 
-def vq_study(
-    config: VQStudyConfig,
-    data: Splits,
-    run: RunDirectory,
-    summary: str,
-    max_megabytes: Optional[float] = None,
-) -> Dict[str, float]:
-    """Everything a recipe of this family does with its data; returns the report's numbers.
-
-    Args:
-      config: what is trained; also the card's configuration.
-      data: splits with "image".
-      run: where checkpoints, figures, report and export go.
-      summary: of the card: what the model draws.
-      max_megabytes: the largest export that is written.
-    """
-    clock = WallClock(run)
+def train_vq_vaes(
+    config: VQStudyConfig, data: Splits, run: RunDirectory, callbacks: Sequence = ()
+) -> None:
+    """Trains autoencoder and codebook, then the prior of the codes, from every seed."""
     for seed in _seeds(config):
-        _train(config, seed, data, run, clock)
-    numbers, model = measure_vq_study(config, data, run)
-    numbers["wall_seconds"] = clock.seconds()
-    run.write_report(numbers, vq_report(config, data, numbers))
-    # Report and export first: a figure that fails loses nothing.
-    export_vq_vae(config, model, numbers, data, run.path / "export", summary, max_megabytes)
-    draw_vq_study(config, model, data.test, run)
-    run.finish()
-    return numbers
+        _train(config, seed, data, run, callbacks)
 
 
-def measure_vq_study(
+def measure_vq_vaes(
     config: VQStudyConfig, data: Splits, run: RunDirectory
 ) -> Tuple[Dict[str, float], VQVAE]:
     """Measures the trainings of a run on the test split.
@@ -137,40 +112,7 @@ def load_vq_vae(config: VQStudyConfig, seed: int, source: Source, run: RunDirect
     return model
 
 
-def export_vq_vae(
-    config: VQStudyConfig,
-    model: VQVAE,
-    numbers: Dict[str, float],
-    data: Splits,
-    directory: pathlib.Path,
-    summary: str,
-    max_megabytes: Optional[float] = None,
-) -> pathlib.Path:
-    """Writes the next version of an export, see `VQVAE.signatures`."""
-    side = model.config.code_side
-    card = serving.Card.of_run(
-        config,
-        numbers,
-        system="vae",
-        summary=summary,
-        data=dict(data.description),
-        training={"steps": config.training.steps + config.prior_training.steps},
-        intended_use="Research and teaching: images as maps of codes, bounds on likelihoods, "
-        "samples code by code.",
-        limits=[
-            "Knows images of its own training set alone, at its own size.",
-            "score is a lower bound of log P(x), which counts one map of codes alone.",
-        ],
-        examples={"codes": np.zeros([1, side, side], np.int32).tolist()},
-        references=[
-            "van den Oord, Vinyals, Kavukcuoglu. Neural Discrete Representation Learning. "
-            "NeurIPS 2017.",
-        ],
-    )
-    return serving.export(model, directory, card, max_megabytes=max_megabytes)
-
-
-def _train(config, seed, data, run, clock):
+def _train(config, seed, data, run, callbacks):
     autoencoder = _make_autoencoder(config, seed, config.training.precision)
     values = config.model.values
     fit(
@@ -180,7 +122,7 @@ def _train(config, seed, data, run, clock):
         run,
         f"codebook_{seed}",
         validation=data.validation,
-        callbacks=[clock],
+        callbacks=callbacks,
         seed=seed,
     )
     restore(autoencoder, data.train, config.training, run, f"codebook_{seed}", which="best")
@@ -194,7 +136,7 @@ def _train(config, seed, data, run, clock):
         run,
         f"prior_{seed}",
         validation=data.validation,
-        callbacks=[pictures, clock],
+        callbacks=[pictures, *callbacks],
         seed=seed,
     )
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import pathlib
-from typing import Any, Dict, List, Mapping, Optional, Sequence
+from typing import Any, Dict, Mapping, Optional, Sequence
 
 import tensorflow as tf
 
-from tfgen import serving
 from tfgen.data import Splits, Vocabulary
-from tfgen.training import Job, RunDirectory, WallClock, compiled, fit, restore
+from tfgen.job import Job
+from tfgen.training import RunDirectory, WallClock, compiled, fit, restore
 from zoo.vlvae.fits import Fits, fit_densities
 from zoo.vlvae.generator import TextImageGenerator
 from zoo.vlvae.model import VLVAE
@@ -49,6 +48,9 @@ class VLVAEJob(Job):
     `evaluation`, `preset` and `seed`. It exports the VLVAE with q_Agg(z|y) and q_phi(z).
     """
 
+    system = "vlvae"
+    references = (REFERENCE,)
+
     def vocabulary(self, config) -> Vocabulary:
         """The words of the data's texts."""
         raise NotImplementedError
@@ -66,10 +68,6 @@ class VLVAEJob(Job):
     def appendix(self, numbers: Mapping[str, float]) -> str:
         """What a report ends with."""
         return ""
-
-    def described(self, config, vocabulary: Vocabulary) -> Dict[str, Any]:
-        """Entries of the card that depend on the settings: summary, data and examples."""
-        raise NotImplementedError
 
     def kept(self, config, data: Splits) -> Splits:
         """The data as it is trained on and measured, such as kept in memory."""
@@ -95,13 +93,13 @@ class VLVAEJob(Job):
         vlvae = self._vlvae(config, data, run)
         fits = self._fits(config, vlvae, data.train, data.validation, run, [clock])
         numbers = self._numbers(config, data, vlvae, fits, instrument)
-        draw(vlvae, fits, data.test, run, config.seed)
         numbers["wall_seconds"] = clock.seconds()
         title = f"{config.recipe}, preset {config.preset}, seed {config.seed}"
         introduction = self.introduction(config, data, numbers)
         page = report(title, introduction, numbers) + self.appendix(numbers)
         run.write_report(numbers, page)
         self.write(config, data, _generator(vlvae, fits), numbers, run.path / "export")
+        draw(vlvae, fits, data.test, run, config.seed)
         run.finish()
         return numbers
 
@@ -116,20 +114,11 @@ class VLVAEJob(Job):
         two = dataclasses.replace(data.train, count=2)
         return _generator(vlvae, self._fits(config, vlvae, two, two, run))
 
-    def write(self, config, data, model: TextImageGenerator, numbers, directory) -> pathlib.Path:
-        settings = self.export_settings(config)
-        limit = settings.pop("max_megabytes")
-        references: List[str] = [REFERENCE, *settings.pop("references", [])]
-        card = serving.Card.of_run(
-            config,
-            numbers,
-            training={"steps_of_each_fit": config.fits.steps},
-            vocabulary=list(model.vocabulary.words),
-            references=references,
-            **self.described(config, model.vocabulary),
-            **settings,
-        )
-        return serving.export(model, directory, card, max_megabytes=limit)
+    def described(self, config, data: Splits, model: TextImageGenerator) -> Dict[str, Any]:
+        return {
+            "training": {"steps_of_each_fit": config.fits.steps},
+            "vocabulary": list(model.vocabulary.words),
+        }
 
     def _vlvae(self, config, data, run) -> VLVAE:
         """The checkpoint with the best validation loss, in float32: evaluated, fitted, exported."""
