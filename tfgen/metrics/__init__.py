@@ -16,8 +16,10 @@ from tfgen.metrics.feature_statistics import FeatureStatistics, frechet_distance
 from tfgen.metrics.inception import InceptionNetwork, inception_score
 from tfgen.metrics.inference_via_optimisation import ClosestImages, inference_via_optimisation
 from tfgen.metrics.oracle import candidate_scores, oracle_scores
+from tfgen.metrics.over_seeds import over_seeds
 from tfgen.metrics.perceptual import PerceptualDistance
 from tfgen.metrics.retrieval import retrieval_scores, similarity_retrieval_scores
+from tfgen.metrics.sampling_seconds import sampling_seconds
 from tfgen.metrics.streaming_mean import StreamingMean
 from tfgen.metrics.word_entropy import word_entropy
 
@@ -46,7 +48,9 @@ __all__ = [
     "maximum_mean_discrepancy",
     "nearest_neighbours",
     "oracle_scores",
+    "over_seeds",
     "retrieval_scores",
+    "sampling_seconds",
     "similarity_retrieval_scores",
     "word_entropy",
 ]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import statistics
-from typing import Any, Dict, List, NamedTuple, Sequence
+from typing import Any, Dict, NamedTuple, Sequence
 
 import numpy as np
 import tensorflow as tf
 
 from tfgen.data import Source, Splits
+from tfgen.metrics import over_seeds
 from tfgen.training import (
     RunDirectory,
     compiled,
@@ -121,17 +121,12 @@ def compare_agave(config: AGAVEStudyConfig, data: Splits, run: RunDirectory) -> 
     numbers: Dict[str, float] = {}
     models: Dict[str, AGAVE] = {}
     for variant in config.variants:
-        rows: List[Dict[str, float]] = []
+        rows: Dict[int, Dict[str, float]] = {}
         for seed in _seeds(config):
             model = load_agave(config, variant, seed, data.train, run)
             models.setdefault(variant, model)
-            rows.append(_measure(model, data.test, config, seed))
-            numbers[f"bits_per_dim_{variant}_seed_{seed}"] = rows[-1]["bits_per_dim"]
-        for name in rows[0]:
-            values = [row[name] for row in rows]
-            numbers[f"{name}_{variant}"] = statistics.mean(values)
-            if len(rows) > 1 and name in ("bits_per_dim", "kl", "auxiliary_error"):
-                numbers[f"{name}_{variant}_std"] = statistics.stdev(values)
+            rows[seed] = _measure(model, data.test, config, seed)
+        numbers.update(over_seeds(rows, f"_{variant}", ("bits_per_dim", "kl", "auxiliary_error")))
     if "dropped" in config.variants:
         steps = [collapse_step(run.history(f"dropped_{seed}")) for seed in _seeds(config)]
         numbers["collapse_step_dropped"] = -1 if -1 in steps else max(steps)

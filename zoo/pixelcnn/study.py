@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import statistics
-import time
 from typing import Dict, Sequence, Tuple
 
 import numpy as np
 
 from tfgen.data import Source, Splits
+from tfgen.metrics import over_seeds, sampling_seconds
 from tfgen.training import (
     Config,
     ConfigError,
@@ -94,19 +93,14 @@ def measure_pixel_cnns(
     Raises:
       CheckpointError: a training has not begun.
     """
-    numbers: Dict[str, float] = {}
-    rows, first = [], None
+    rows, first = {}, None
     for seed in _seeds(config):
         model = load_pixel_cnn(config, seed, data.train, run)
         first = first or model
-        rows.append(measure_pixel_cnn(model, data.test, config.evaluation))
-        numbers[f"bits_per_dim_seed_{seed}"] = rows[-1]["bits_per_dim"]
-    for name in rows[0]:
-        numbers[name] = statistics.mean(row[name] for row in rows)
-    if len(rows) > 1:
-        numbers["bits_per_dim_std"] = statistics.stdev(row["bits_per_dim"] for row in rows)
+        rows[seed] = measure_pixel_cnn(model, data.test, config.evaluation)
+    numbers = over_seeds(rows)
     numbers["parameters"] = sum(int(np.prod(v.shape)) for v in first.trainable_variables)
-    numbers["seconds_per_image"] = _sampling_seconds(first)
+    numbers["seconds_per_image"] = sampling_seconds(first)
     return numbers, first
 
 
@@ -150,13 +144,3 @@ def _phase(seed):
 
 def _seeds(config):
     return range(config.seed, config.seed + config.seeds)
-
-
-def _sampling_seconds(model, count=16, repeats=3):
-    """Median seconds for each image of a batch of samples."""
-    times = []
-    for repeat in range(repeats + 1):
-        start = time.perf_counter()
-        model.sample(count, seed=repeat)
-        times.append((time.perf_counter() - start) / count)
-    return statistics.median(times[1:])  # The first call traces.

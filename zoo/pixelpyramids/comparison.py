@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 import statistics
 import tempfile
-from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 import tensorflow as tf
 
 from tfgen.bijectors import PairedPyramid
 from tfgen.data import Source, Splits
+from tfgen.metrics import over_seeds
 from tfgen.training import (
     Checkpoints,
     Config,
@@ -234,31 +235,24 @@ def compare_variants(
     Raises:
       CheckpointError: a training has not begun.
     """
-    rows: Dict[str, List[Mapping[str, float]]] = {variant: [] for variant in config.variants}
+    rows: Dict[str, Dict[int, Dict[str, float]]] = {variant: {} for variant in config.variants}
     models: Dict[str, PixelPyramids] = {}
     for variant in config.variants:
         # The first seed comes last, and stays in the model.
         for seed in reversed(_seeds(config)):
             model = load_variant(config, variant, seed, data.train, run, models.get(variant))
-            rows[variant].insert(0, measure_pixelpyramids(model, data.test, config.evaluation))
+            rows[variant][seed] = measure_pixelpyramids(model, data.test, config.evaluation)
             models[variant] = model
     numbers: Dict[str, float] = {}
     for variant, measured in rows.items():
-        for name in measured[0]:
-            numbers[f"{name}_{variant}"] = statistics.mean(row[name] for row in measured)
-        bits = [row["bits_per_dim"] for row in measured]
-        key = f"bits_per_dim_{variant}"
-        if len(bits) > 1:
-            numbers[f"{key}_std"] = statistics.stdev(bits)
-        for seed, value in zip(_seeds(config), bits):
-            numbers[f"{key}_seed_{seed}"] = value
+        numbers.update(over_seeds(measured, f"_{variant}"))
         weights = models[variant].trainable_variables
         numbers[f"parameters_{variant}"] = sum(int(np.prod(v.shape)) for v in weights)
         numbers[f"sequential_steps_{variant}"] = models[variant].sequential_steps
         if "full" in rows and variant != "full":
             excess = [
-                row["bits_per_dim"] - full["bits_per_dim"]
-                for row, full in zip(measured, rows["full"])
+                row["bits_per_dim"] - rows["full"][seed]["bits_per_dim"]
+                for seed, row in measured.items()
             ]
             numbers[f"excess_{variant}"] = statistics.mean(excess)
             numbers[f"excess_{variant}_min"] = min(excess)

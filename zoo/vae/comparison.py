@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import statistics
-from typing import Callable, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Callable, Dict, Optional, Sequence, Tuple
 
 import numpy as np
 import tensorflow as tf
 
 from tfgen.data import Source, Splits
+from tfgen.metrics import over_seeds
 from tfgen.training import (
     Config,
     ConfigError,
@@ -139,29 +139,23 @@ def compare_priors(
     Raises:
       CheckpointError: a training has not begun.
     """
-    rows: Dict[str, List[Mapping[str, float]]] = {variant: [] for variant in config.variants}
+    rows: Dict[str, Dict[int, Dict[str, float]]] = {variant: {} for variant in config.variants}
     models: Dict[str, VAE] = {}
     for seed in _seeds(config):
         for variant in config.variants:
             model = load_vae(config, variant, seed, data.train, run)
-            rows[variant].append(measure_vae(model, data.test, config.evaluation, seed))
+            rows[variant][seed] = measure_vae(model, data.test, config.evaluation, seed)
             models.setdefault(variant, model)
     numbers: Dict[str, float] = {}
-
-    def note(name, values):
-        numbers[name] = statistics.mean(values)
-        if len(values) > 1:
-            numbers[f"{name}_std"] = statistics.stdev(values)
-
-    first = [row["bits_per_dim"] for row in rows[config.variants[0]]]
+    first = rows[config.variants[0]]
     for variant, measured in rows.items():
-        for name in measured[0]:
-            note(f"{name}_{variant}", [row[name] for row in measured])
-        bits = [row["bits_per_dim"] for row in measured]
-        for seed, value in zip(_seeds(config), bits):
-            numbers[f"bits_per_dim_{variant}_seed_{seed}"] = value
+        numbers.update(over_seeds(measured, f"_{variant}", spread=None))
         if variant != config.variants[0]:
-            note(f"gain_{variant}", [before - now for before, now in zip(first, bits)])
+            gains = {
+                seed: {"gain": first[seed]["bits_per_dim"] - row["bits_per_dim"]}
+                for seed, row in measured.items()
+            }
+            numbers.update(over_seeds(gains, f"_{variant}", spread=None))
         variables = models[variant].trainable_variables
         numbers[f"parameters_{variant}"] = sum(int(np.prod(v.shape)) for v in variables)
     return numbers, models
