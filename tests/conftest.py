@@ -1,6 +1,7 @@
 """What every test shares: a quiet TensorFlow on the CPU, fixed seeds, and no memory left behind."""
 
 import gc
+import itertools
 import os
 import random
 import sys
@@ -18,6 +19,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 # Graphs are many small objects that live; looking through them for garbage as often as Python does
 # takes a tenth of the time that they take to build.
 gc.set_threshold(50_000, 20, 100)
+_TESTS_BEFORE = itertools.count()
 
 
 @pytest.fixture(autouse=True)
@@ -50,13 +52,18 @@ def _set_seeds(seed):
 
 @pytest.fixture(autouse=True, scope="module")
 def forgotten_graphs():
-    """The same start of TensorFlow's own random operations in each file, and nothing left behind.
-
-    Its seed is not set again before each test, as that empties the caches of all operations: tests
-    of many small graphs took up to 1.6 times as long. Who draws of tf.random sets it.
-    """
-    if "tensorflow" in sys.modules:
-        sys.modules["tensorflow"].random.set_seed(0)
+    """Frees what Keras keeps for the models of a file when the file is done."""
     yield
     if "tensorflow" in sys.modules:
         sys.modules["tensorflow"].keras.backend.clear_session()
+
+
+@pytest.fixture(autouse=True)
+def forgotten_operations():
+    """Empties TensorFlow's caches of operations now and then, by setting its seed.
+
+    Before each test, it would cost tests of many small graphs up to 0.6 of their time; never, 8 GB.
+    Tests that draw of tf.random set the seed themselves.
+    """
+    if next(_TESTS_BEFORE) % 20 == 0 and "tensorflow" in sys.modules:
+        sys.modules["tensorflow"].random.set_seed(0)
