@@ -11,7 +11,7 @@ import logging
 import os
 import pathlib
 import platform
-from typing import Any, Callable, Dict, List, Mapping, Optional, Union
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Union
 
 import tensorflow as tf
 
@@ -116,28 +116,34 @@ class _Root(tf.Module):
         self.captured_variables = list(variables.values())
         handles = {id(tensor): tensor for f in functions for tensor in f.captured_inputs}
         held = {id(variable.handle) for variable in self.captured_variables}
-        self.captured_resources = [
-            owner
-            for key, tensor in handles.items()
-            if key not in held and tensor.dtype in (tf.resource, tf.string)
-            for owner in _owners(tensor)
-        ]
+        self.captured_resources = _owners(
+            [
+                tensor
+                for key, tensor in handles.items()
+                if key not in held and tensor.dtype in (tf.resource, tf.string)
+            ]
+        )
 
 
-def _owners(handle) -> List[Any]:
-    """The tables or assets of a captured handle; they may live in closures, unseen by Keras."""
-    kinds = (tf.saved_model.experimental.TrackableResource, tf.saved_model.Asset)
-    found = {}
-    for holder in gc.get_referrers(handle):
-        # An object holds its attributes itself or through its __dict__.
-        for item in gc.get_referrers(holder) if isinstance(holder, dict) else [holder]:
-            if isinstance(item, kinds) and _handle(item) is handle:
-                found[id(item)] = item
-    return list(found.values())
+def _owners(handles: Sequence[tf.Tensor]) -> List[Any]:
+    """The tables and assets of captured handles; they may live in closures, unseen by Keras.
 
-
-def _handle(item):
-    return item.asset_path if isinstance(item, tf.saved_model.Asset) else item.resource_handle
+    One look at all objects of the process finds the owners of all handles: gc.get_referrers takes
+    such a look for each handle and for each dict that has it, seconds in a large process.
+    """
+    if not handles:
+        return []
+    classes = {tf.saved_model.experimental.TrackableResource, tf.saved_model.Asset}
+    newest = list(classes)
+    while newest:
+        newest = [below for kind in newest for below in kind.__subclasses__()]
+        classes.update(newest)
+    wanted = {id(handle) for handle in handles}
+    return [
+        item
+        for item in gc.get_objects()
+        if type(item) in classes and not wanted.isdisjoint(map(id, vars(item).values()))
+    ]
 
 
 def _check_defaults(card: Card) -> None:
