@@ -44,9 +44,9 @@ thesis, though slower: from 14.6 nats on validation images to 2.9 in 500 steps, 
 in 2000. The naive model's is below 0.1 nats from step 3200 on with --set training.steps=5000, and
 0.011 on the test images then, at 3.780 bits/dim (lambda = 8: 12.1 nats, 4.221 bits/dim).
 
-saved_models/agave_photos is lambda = 8 of the first seed of the first run. embedded has auxiliary images of 8x8 pixels and
-restricted decoders too. The preset paper has the paper's networks on these patches, which the paper
-has not.
+saved_models/agave_photos is lambda = 8 of the first seed of the first run. embedded has auxiliary
+images of 8x8 pixels and restricted decoders too. The preset paper has the paper's networks on these
+patches, which the paper has not.
 """
 
 from __future__ import annotations
