@@ -206,6 +206,12 @@ class CelebAJob(VLVAEJob):
     """Measured with a classifier of the run's own, trained before the VLVAE."""
 
     intended_use = "Research: what a learned aggregate posterior does."
+    limits = (
+        "CelebA is for non-commercial research; so is what is trained on it.",
+        "The faces and attribute words are those of celebrities' photographs, as annotators "
+        "saw them; do not use the words to judge people.",
+        "Log-likelihoods are of a Beta density over pixels, not of discrete pixels.",
+    )
     references = (
         REFERENCE,
         "Liu, Luo, Wang and Tang. Deep Learning Face Attributes in the Wild. ICCV 2015.",
@@ -270,12 +276,6 @@ class CelebAJob(VLVAEJob):
 JOB = CelebAJob(
     RecipeConfig,
     load_data,
-    limits=[
-        "CelebA is for non-commercial research; so is what is trained on it.",
-        "The faces and attribute words are those of celebrities' photographs, as annotators "
-        "saw them; do not use the words to judge people.",
-        "Log-likelihoods are of a Beta density over pixels, not of discrete pixels.",
-    ],
     licence="CelebA's terms: non-commercial research",
     examples={"texts": ["Female Smiling Blond_Hair"]},
 )

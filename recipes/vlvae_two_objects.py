@@ -222,6 +222,10 @@ class TwoObjectsJob(VLVAEJob):
     """Measured with the committed classifier."""
 
     intended_use = "Research and teaching: what a learned aggregate posterior does."
+    limits = (
+        "Knows only the objects, colours and words of Two Objects.",
+        "Log-likelihoods are of a Beta density over pixels, not of discrete pixels.",
+    )
 
     def vocabulary(self, config: RecipeConfig) -> Vocabulary:
         objects = [words for _, words in SLOTS][: 4 if config.data.objects == 1 else None]
@@ -256,15 +260,7 @@ class TwoObjectsJob(VLVAEJob):
         }
 
 
-JOB = TwoObjectsJob(
-    RecipeConfig,
-    load_data,
-    MAX_MEGABYTES,
-    limits=[
-        "Knows only the objects, colours and words of Two Objects.",
-        "Log-likelihoods are of a Beta density over pixels, not of discrete pixels.",
-    ],
-)
+JOB = TwoObjectsJob(RecipeConfig, load_data, MAX_MEGABYTES)
 make_vlvae, run, evaluate, load_model = JOB.make_vlvae, JOB.run, JOB.evaluate, JOB.load_model
 export, read_config = JOB.export, JOB.read_config
 

@@ -24,6 +24,7 @@ class Adding(Job):
 
     system = "adding"
     intended_use = "Tests."
+    limits = ("Adds alone.",)
     references = ("Euclid.",)
 
     def train(self, config, data, run, callbacks):
@@ -49,7 +50,7 @@ class Adding(Job):
         return {"served": model}
 
     def described(self, config, data, model):
-        return {"limits": [f"Knows {model}."], "summary": "To be told by the recipe."}
+        return {"examples": {"sum": model}, "summary": "To be told by the recipe."}
 
 
 @pytest.fixture
@@ -86,7 +87,8 @@ def test_a_run_trains_measures_reports_exports_and_draws(job, exports, tmp_path)
     assert (run.figures / "sum.png").read_text() == "15"
     ((model, card, limit),) = exports
     assert (model, limit) == ({"served": 15}, 8.0)
-    assert (card.system, card.summary, card.limits) == ("adding", "Adds.", ["Knows 15."])
+    assert (card.system, card.summary, card.limits) == ("adding", "Adds.", ["Adds alone."])
+    assert (card.intended_use, card.examples) == ("Tests.", {"sum": 15})
     assert (card.data, card.references) == ({"name": "numbers"}, ["Euclid."])
     assert card.metrics == numbers
 

@@ -40,11 +40,12 @@ class Job:
 
     Attributes:
       system: the card's: package of the zoo.
-      intended_use, references: the card's, for all recipes of the family.
+      intended_use, limits, references: the card's, for all recipes of the family.
     """
 
     system = ""
     intended_use = ""
+    limits: Sequence[str] = ()
     references: Sequence[str] = ()
 
     def __init__(
@@ -93,7 +94,7 @@ class Job:
         return model
 
     def described(self, config, data, model) -> Dict[str, Any]:
-        """Entries of the card that depend on settings, data or model, such as its limits."""
+        """Entries of the card that depend on settings, data or model, such as examples."""
         del config, data, model
         return {}
 
@@ -121,6 +122,7 @@ class Job:
             "system": self.system,
             "data": dict(data.description),
             "intended_use": self.intended_use,
+            "limits": list(self.limits),
             "references": list(self.references),
             **self.described(config, data, model),
             **self.card,

@@ -137,11 +137,10 @@ class Card:
           training: what else is to be told of the training, or told instead.
           **entries: the other entries of the card, see `Card`.
         """
-        about: Dict[str, Any] = {"preset": config.preset, **(training or {})}
+        seeds = range(config.seed, config.seed + getattr(config, "seeds", 1))
+        about = {"preset": config.preset, "seeds": list(seeds), **(training or {})}
         if "steps" not in about:
             about["steps"] = config.training.steps
-        if "seeds" not in about:
-            about["seeds"] = list(range(config.seed, config.seed + getattr(config, "seeds", 1)))
         about.update(wall_seconds=numbers["wall_seconds"], cores=os.cpu_count())
         return cls(
             name=config.recipe,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Callable, Dict, Optional
+from typing import Any, Callable, Optional
 
 from tfgen.job import Job
 from tfgen.training import RunDirectory
@@ -28,6 +28,10 @@ class ComparisonJob(Job):
 
     system = "mar_scf"
     intended_use = "Research and teaching: exact likelihoods of images and samples in few steps."
+    limits = (
+        "Knows images of its own training set alone, at its own size.",
+        "log_prob is of one draw of the dequantisation noise: a lower bound in expectation.",
+    )
     references = (
         "Bhattacharyya, Mahajan, Fritz, Schiele, Roth. Normalizing Flows with Multi-Scale "
         "Autoregressive Priors. CVPR 2020.",
@@ -64,12 +68,3 @@ class ComparisonJob(Job):
 
     def load(self, config, data, run: RunDirectory) -> ImageFlow:
         return load_flow(config, config.priors[-1], config.seed, data.train, run)
-
-    def described(self, config, data, model: ImageFlow) -> Dict[str, Any]:
-        return {
-            "limits": [
-                "Knows images of its own training set alone, at its own size.",
-                "log_prob is of one draw of the dequantisation noise: a lower bound in "
-                "expectation.",
-            ]
-        }

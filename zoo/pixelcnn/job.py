@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict
-
 from tfgen.job import Job
 from tfgen.training import RunDirectory
 from zoo.pixelcnn.model import PixelCNN
@@ -23,6 +21,7 @@ class PixelCNNJob(Job):
 
     system = "pixelcnn"
     intended_use = "Research and teaching: exact likelihoods of images, samples pixel by pixel."
+    limits = ("Knows images of its own training set alone, at its own size.",)
     references = (
         "Salimans, Karpathy, Chen, Kingma. PixelCNN++. ICLR 2017.",
         "van den Oord et al. Conditional Image Generation with PixelCNN Decoders. NeurIPS 2016.",
@@ -45,6 +44,3 @@ class PixelCNNJob(Job):
 
     def load(self, config, data, run: RunDirectory) -> PixelCNN:
         return load_pixel_cnn(config, config.seed, data.train, run)
-
-    def described(self, config, data, model: PixelCNN) -> Dict[str, Any]:
-        return {"limits": ["Knows images of its own training set alone, at its own size."]}

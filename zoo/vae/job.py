@@ -25,6 +25,10 @@ class PriorJob(Job):
 
     system = "vae"
     intended_use = "Research and teaching: bounds on likelihoods of images, latents, samples."
+    limits = (
+        "Knows images of its own training set alone, at its own size.",
+        "score is a lower bound of log P(x) from one draw, not the likelihood itself.",
+    )
     references = (
         "Kingma, Welling. Auto-Encoding Variational Bayes. ICLR 2014.",
         "Tomczak, Welling. VAE with a VampPrior. AISTATS 2018.",
@@ -52,10 +56,6 @@ class PriorJob(Job):
         second = next(iter(data.test.batches(1)))["image"].numpy()
         size = sum(math.prod(shape) for shape in model.latent_shapes)
         return {
-            "limits": [
-                "Knows images of its own training set alone, at its own size.",
-                "score is a lower bound of log P(x) from one draw, not the likelihood itself.",
-            ],
             "defaults": {**STANDARD_DEFAULTS, "steps": 8},
             "examples": {"latents": [[0.0] * size], "second": second.tolist()},
         }

@@ -27,6 +27,10 @@ class VQJob(Job):
         "Research and teaching: images as maps of codes, bounds on likelihoods, samples code by "
         "code."
     )
+    limits = (
+        "Knows images of its own training set alone, at its own size.",
+        "score is a lower bound of log P(x), which counts one map of codes alone.",
+    )
     references = (
         "van den Oord, Vinyals, Kavukcuoglu. Neural Discrete Representation Learning. "
         "NeurIPS 2017.",
@@ -54,9 +58,5 @@ class VQJob(Job):
         side = model.config.code_side
         return {
             "training": {"steps": config.training.steps + config.prior_training.steps},
-            "limits": [
-                "Knows images of its own training set alone, at its own size.",
-                "score is a lower bound of log P(x), which counts one map of codes alone.",
-            ],
             "examples": {"codes": np.zeros([1, side, side], np.int32).tolist()},
         }

@@ -1,4 +1,4 @@
-"""What every recipe of the whole VLVAE does: train, fit, measure, draw, report, export."""
+"""What every recipe of the whole VLVAE does: train, fit, measure, report, export, draw."""
 
 from __future__ import annotations
 
